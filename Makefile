@@ -1,0 +1,27 @@
+# Every command of the README. On Windows, or without make, see "Without make" there.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: vae test check format tensorboard
+
+vae: .venv/ready
+	$(BIN)/python lecture10_vae/vae.py
+
+test: .venv/ready
+	$(BIN)/pytest --numprocesses 2
+
+check: .venv/ready
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+
+format: .venv/ready
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+tensorboard: .venv/ready
+	$(BIN)/tensorboard --logdir runs
+
+.venv/ready: requirements.txt constraints.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@

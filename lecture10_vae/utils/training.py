@@ -1,0 +1,202 @@
+"""What the session loops share: the run folder with its configuration, checkpoints, curves and results."""
+
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import filelock
+import matplotlib
+import numpy as np
+import scipy
+from tqdm import tqdm
+
+from lecture10_vae.tf1 import tf, tfp
+from lecture10_vae.utils.command_line import UserError
+
+# All that a run writes in its folder, and so all that --fresh removes there.
+_WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test"]
+
+
+class Run:
+    """One training run and its folder.
+
+        with tf.Session() as session, Run("runs/vae", config) as run:
+            for epoch in run.epochs(session, 15, len(train.images)):
+                if epoch > 0:  # epoch 0 is the untrained model
+                    for batch in run.progress(batches):
+                        session.run(optimize, ...)
+                run.record(session, epoch, figures)
+
+    A run that was stopped, in whatever way, goes on after the last epoch that it recorded.
+
+    Args:
+        logdir: the run's folder; made if there is none.
+        config: all that the trained weights depend on, but for the number of epochs. Kept in config.json.
+        fresh: begin anew, removing what an earlier run has written in the folder.
+
+    Raises:
+        UserError: the folder holds another configuration's run, or something else, or is in use.
+    """
+
+    def __init__(self, logdir: Path, config: dict, fresh: bool = False):
+        self.logdir = Path(logdir)
+        self._config_file = self.logdir / "config.json"
+        self._history_file = self.logdir / "history.json"
+        self.figures_dir = self.logdir / "figures"
+        self.logdir.mkdir(parents=True, exist_ok=True)
+        self._lock = filelock.FileLock(self.logdir / ".lock")
+        self._acquire_lock()
+        try:
+            self._check_config(config, fresh)
+            self.figures_dir.mkdir(exist_ok=True)
+            _write_json(self._config_file, config)
+        except BaseException:
+            self._lock.release()
+            raise
+        self._history = []
+        self._bar = None
+
+    def __enter__(self) -> "Run":
+        return self
+
+    def __exit__(self, *exception) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._lock.release()
+
+    def epochs(self, session: tf.Session, epochs: int, images_per_epoch: int) -> Iterator[int]:
+        """Yields the epochs that are still to do: 0, the untrained model, to `epochs`, the last.
+
+        Starts the session's variables, from the last checkpoint if there is one.
+        """
+        self._saver = tf.train.Saver(max_to_keep=None)
+        self._writers = {part: tf.summary.FileWriter(str(self.logdir / part)) for part in ("train", "test")}
+        done = self._last_recorded_epoch()
+        if done > epochs:
+            raise UserError(
+                f"{self.logdir} has been trained for {done} epochs, --epochs {epochs} is fewer: "
+                "choose another --logdir, or --fresh to begin anew."
+            )
+        if done < 0:
+            session.run(tf.global_variables_initializer())
+            self._writers["train"].add_graph(session.graph)
+        else:
+            self.restore(session, done)
+            self._history = json.loads(self._history_file.read_text())[: done + 1]
+            print(f"{self.logdir}: {'nothing left to train' if done == epochs else 'going on'} after epoch {done}.")
+        for writer in self._writers.values():  # TensorBoard drops what a killed run wrote past its checkpoint.
+            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), done + 1)
+        self._bar = tqdm(
+            total=epochs * images_per_epoch,
+            initial=max(done, 0) * images_per_epoch,
+            unit=" images",
+            unit_scale=True,
+            disable=None,  # no bar where the output is not a terminal
+            leave=False,
+        )
+        for epoch in range(done + 1, epochs + 1):
+            self._epoch_started = time.perf_counter()
+            yield epoch
+        self._bar.close()
+
+    def progress(self, batches: Iterable) -> Iterator:
+        """Yields the mini-batches and moves the progress bar on by the images in each."""
+        for batch in batches:
+            yield batch
+            self._bar.update(len(batch[0]))
+
+    def record(self, session: tf.Session, epoch: int, summaries: dict[str, bytes], figures: dict[str, float]) -> None:
+        """Keeps an epoch: its curves, its figures (a line on the screen) and a checkpoint of its weights.
+
+        Args:
+            summaries: what `tf.summary` made, for the writers "train" and "test".
+            figures: name (with its unit) to number, on the test set.
+        """
+        for part, summary in summaries.items():
+            self._writers[part].add_summary(summary, epoch)
+            self._writers[part].flush()
+        seconds = round(time.perf_counter() - self._epoch_started, 3)
+        self._history.append({"epoch": epoch, "seconds": seconds, **figures})
+        _write_json(self._history_file, self._history)
+        checkpoint = self.logdir / "checkpoints" / "epoch"
+        try:
+            self._saver.save(session, str(checkpoint), global_step=epoch, write_meta_graph=False)
+        except tf.errors.OpError as error:
+            raise UserError(f"{checkpoint}-{epoch} cannot be written: {_first_line(error)}") from error
+        shown = "  ".join(f"{name.removesuffix('_nats')} {value:8.{2 if name.endswith('_nats') else 4}f}" for name, value in figures.items())
+        tqdm.write(f"Epoch {epoch:3d}  {shown}  {seconds:5.1f} s")
+
+    def restore(self, session: tf.Session, epoch: int) -> None:
+        """Loads the weights as they were after `epoch`."""
+        checkpoint = self.logdir / "checkpoints" / f"epoch-{epoch}"
+        try:
+            self._saver.restore(session, str(checkpoint))
+        except (tf.errors.OpError, ValueError) as error:
+            raise UserError(
+                f"{checkpoint} cannot be read ({_first_line(error)}): begin anew with --fresh, or choose another --logdir."
+            ) from error
+
+    def finish(self, **results) -> dict:
+        """Writes results.json: `results`, the seconds that training took, and the versions it ran on."""
+        results |= {
+            "epochs": self._history[-1]["epoch"],
+            "seconds": round(sum(epoch["seconds"] for epoch in self._history), 1),
+            "versions": {
+                "tensorflow": tf.__version__,
+                "tensorflow-probability": tfp.__version__,
+                "numpy": np.__version__,
+                "scipy": scipy.__version__,
+                "matplotlib": matplotlib.__version__,
+            },
+        }
+        _write_json(self.logdir / "results.json", results)
+        for writer in self._writers.values():
+            writer.close()
+        return results
+
+    def _acquire_lock(self) -> None:
+        try:
+            self._lock.acquire(blocking=False)
+        except filelock.Timeout as error:
+            raise UserError(f"{self.logdir} is in use by another process: wait, or choose another --logdir.") from error
+
+    def _check_config(self, config: dict, fresh: bool) -> None:
+        if not self._config_file.exists():
+            if any((self.logdir / name).exists() for name in _WRITTEN):
+                raise UserError(f"{self.logdir} holds files but no run (no config.json): choose another --logdir.")
+            return
+        if fresh:
+            for name in _WRITTEN:
+                path = self.logdir / name
+                shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+            return
+        earlier = json.loads(self._config_file.read_text())
+        differences = [
+            f"{name} was {earlier.get(name)}, now {config.get(name)}"
+            for name in config | earlier
+            if earlier.get(name) != config.get(name)
+        ]
+        if differences:
+            raise UserError(
+                f"{self.logdir} holds another run ({'; '.join(differences)}): "
+                "choose another --logdir, or --fresh to replace it."
+            )
+
+    def _last_recorded_epoch(self) -> int:
+        """The epoch of the last full checkpoint; -1 if there is none."""
+        latest = tf.train.latest_checkpoint(str(self.logdir / "checkpoints"))
+        return int(latest.rpartition("-")[2]) if latest else -1
+
+
+def _write_json(path: Path, content: object) -> None:
+    """Writes the file whole or not at all, so that a kill never leaves half of one."""
+    unfinished = path.with_suffix(".unfinished")
+    unfinished.write_text(json.dumps(content, indent=2, default=float) + "\n")
+    os.replace(unfinished, path)
+
+
+def _first_line(error: Exception) -> str:
+    return str(getattr(error, "message", error)).strip().splitlines()[0]

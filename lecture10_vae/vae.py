@@ -1,0 +1,237 @@
+"""Slides 9-10 and 22-26: the variational auto-encoder (VAE), on MNIST.
+
+A decoder P(x|z) makes an image of a code z, an encoder Q(z|x) infers the code of an image, and both learn together by
+gradient ascent on the lower bound of slide 6, in nats per image:
+
+    ln P(x) >= E_Q[ln P(x|z)] - KL[Q(z|x) || P(z)]        elbo = reconstruction - kl
+
+    python lecture10_vae/vae.py
+
+The bound on the 10,000 test images starts near -550 and reaches about -157.6 after 15 epochs: half a minute on two
+cores. Pictures, figures and TensorBoard's curves are in runs/vae; `tensorboard --logdir runs` shows the latter.
+"""
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp, ndtri
+
+from lecture10_vae import lower_bound
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils.training import Run
+
+
+def make_prior(code_size=2):
+    """P(z) = N(0, I): batch shape [], event shape [code_size]. Slide 24."""
+    mean, stddev = tf.zeros([code_size]), tf.ones([code_size])
+    return tfd.MultivariateNormalDiag(mean, stddev)
+
+
+def make_encoder(images, code_size=2, hidden_size=100):
+    """Q(z|x) for images [N, 28, 28]: batch shape [N], event shape [code_size]. Slide 24."""
+    images = tf.layers.flatten(images)
+    hidden = tf.layers.dense(images, hidden_size, tf.nn.relu)
+    mean = tf.layers.dense(hidden, code_size)
+    stddev = tf.layers.dense(hidden, code_size, tf.nn.softplus)
+    return tfd.MultivariateNormalDiag(mean, stddev + 1e-6)  # softplus alone can reach 0, and the KL infinity
+
+
+def make_decoder(code, data_shape=(28, 28), hidden_size=100):
+    """P(x|z) for codes [N, code_size]: batch shape [N], event shape data_shape. Slide 25."""
+    hidden = tf.layers.dense(code, hidden_size, tf.nn.relu)
+    logit = tf.layers.dense(hidden, np.prod(data_shape))
+    logit = tf.reshape(logit, [-1, *data_shape])
+    return tfd.Independent(tfd.Bernoulli(logits=logit), len(data_shape))  # by position, a Bernoulli takes logits too
+
+
+class VAE(NamedTuple):
+    """The tensors and operations of the graph; each of the bound's parts has one number an image, in nats."""
+
+    images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
+    draw: tf.Tensor  # int32 [2]: which draw of the noise to take
+    mean: tf.Tensor  # [N, code_size], of Q(z|x)
+    stddev: tf.Tensor  # [N, code_size], of Q(z|x)
+    code: tf.Tensor  # [N, code_size], a sample of Q(z|x)
+    log_prior: tf.Tensor  # [N], ln P(z) of that code
+    logit: tf.Tensor  # [N, 28, 28], of the pixels given that code
+    reconstruction: tf.Tensor  # [N], ln P(x|z)
+    kl: tf.Tensor  # [N], KL[Q(z|x) || P(z)]
+    elbo: tf.Tensor  # [N]
+    log_weight: tf.Tensor  # [N], ln P(x,z) - ln Q(z|x)
+    optimize: tf.Operation
+    samples: tf.Tensor  # [10, 28, 28], decoded codes of the prior
+    summary: tf.Tensor  # for TensorBoard
+
+
+def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VAE:
+    """Slides 22-23, as a static graph."""
+    tf.set_random_seed(seed)
+    step = tf.train.get_or_create_global_step()
+    with tf.name_scope("draw"):
+        draw = tf.stack([seed, tf.cast(step, tf.int32)])  # new noise each step, the same whenever a run is repeated
+
+    images = tf.placeholder(tf.float32, [None, 28, 28], "images")
+    prior = make_prior(code_size)
+    with tf.variable_scope("encoder"):
+        posterior = make_encoder(images, code_size, hidden_size)
+    decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)  # both calls share one set of weights
+    with tf.name_scope("code"):
+        code = posterior.sample(seed=draw)
+    dist = decoder(code)
+
+    with tf.name_scope("elbo"):
+        reconstruction = dist.log_prob(images)
+        kl = tfd.kl_divergence(posterior, prior)
+        elbo = reconstruction - kl
+    with tf.name_scope("optimize"):  # the mean, so that the step does not grow with the batch
+        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo), step)
+    with tf.name_scope("samples"):
+        samples = decoder(prior.sample(10, seed=[seed, 0])).mean()  # for visualization
+
+    with tf.name_scope("importance"):
+        log_prior = prior.log_prob(code)
+        log_weight = reconstruction + log_prior - posterior.log_prob(code)
+    with tf.name_scope("summary"):
+        summary = make_summary(posterior, dist, reconstruction, kl, elbo, samples)
+    return VAE(
+        images, draw, posterior.mean(), posterior.stddev(), code, log_prior, dist.distribution.logits,
+        reconstruction, kl, elbo, log_weight, optimize, samples, summary,
+    )  # fmt: skip
+
+
+def make_summary(posterior, dist, reconstruction, kl, elbo, samples):
+    """What TensorBoard shows for each epoch."""
+    return tf.summary.merge(
+        [
+            tf.summary.scalar("elbo", tf.reduce_mean(elbo), family="bound"),
+            tf.summary.scalar("reconstruction", tf.reduce_mean(reconstruction), family="bound"),
+            tf.summary.scalar("kl", tf.reduce_mean(kl), family="bound"),
+            tf.summary.histogram("mean", posterior.mean(), family="code"),
+            tf.summary.histogram("stddev", posterior.stddev(), family="code"),
+            tf.summary.image("samples", samples[..., tf.newaxis], max_outputs=10),
+            tf.summary.image("reconstructions", dist.mean()[:10, :, :, tf.newaxis], max_outputs=10),
+        ]
+    )
+
+
+def evaluate(session: tf.Session, graph: VAE, images: np.ndarray) -> tuple[dict[str, float], bytes]:
+    """The bound and its two parts, their mean over the images, with one sample of the code for each; and the summary."""
+    elbo, reconstruction, kl, summary = session.run(
+        [graph.elbo, graph.reconstruction, graph.kl, graph.summary], {graph.images: images}
+    )
+    return {"elbo_nats": elbo.mean(), "reconstruction_nats": reconstruction.mean(), "kl_nats": kl.mean()}, summary
+
+
+def log_likelihood_by_quadrature(session: tf.Session, graph: VAE, images: np.ndarray, points: int = 201) -> np.ndarray:
+    """ln P(x) in nats, [N], summed over a grid of points x points codes (slide 5); for codes of two dimensions."""
+    codes, cell = lower_bound.code_grid(points)
+    pixels = images.reshape(len(images), -1)
+    log_likelihood = np.full(len(images), -np.inf)
+    for some_codes in np.array_split(codes, 50):
+        logit, log_prior = session.run([graph.logit, graph.log_prior], {graph.code: some_codes})
+        logit = logit.reshape(len(some_codes), -1)
+        # A Bernoulli's ln P(x|z) is x logit - ln(1 + exp(logit)), summed over pixels: one product for all pairs.
+        log_joint = pixels @ logit.T - np.logaddexp(0, logit).sum(axis=1) + log_prior
+        log_likelihood = np.logaddexp(log_likelihood, lower_bound.log_integral(log_joint, cell))
+    return log_likelihood
+
+
+def log_likelihood_by_importance(session: tf.Session, graph: VAE, images: np.ndarray, draws: int = 200) -> np.ndarray:
+    """ln of the mean of P(x,z) / Q(z|x) over draws from Q(z|x), in nats, [N]: ln P(x), or on average less."""
+    log_weights = [
+        session.run(graph.log_weight, {graph.images: images, graph.draw: [draw, -1]}) for draw in range(draws)
+    ]
+    return logsumexp(log_weights, axis=0) - np.log(draws)
+
+
+def report_log_likelihood(session: tf.Session, graph: VAE, images: np.ndarray) -> dict[str, object]:
+    """ln P(x) of the images, their mean, and how it was found."""
+    if graph.code.shape[1] != 2:
+        mean = log_likelihood_by_importance(session, graph, images).mean()
+        return {"test_log_likelihood_nats": mean, "log_likelihood_method": "importance sampling, 200 draws of Q(z|x)"}
+    mean = log_likelihood_by_quadrature(session, graph, images).mean()
+    coarser = log_likelihood_by_quadrature(session, graph, images, points=101).mean()
+    return {
+        "test_log_likelihood_nats": mean,
+        "log_likelihood_method": "quadrature, 201 x 201 codes on [-6, 6]^2",
+        "log_likelihood_grid_error_nats": abs(mean - coarser),  # an upper bound: that of twice the spacing
+    }
+
+
+def draw_figures(session: tf.Session, graph: VAE, run: Run, epochs: int, test: mnist.Dataset) -> None:
+    """Slide 26's results.png, manifold.png for codes of two dimensions, and reconstructions.png."""
+    rows = []
+    for epoch in sorted({0, 1, round(epochs / 3), round(2 * epochs / 3), epochs}):  # of 15 epochs, the slide's rows
+        run.restore(session, epoch)
+        codes, samples = session.run([graph.mean, graph.samples], {graph.images: test.images})
+        rows.append((f"Epoch {epoch}", codes, samples))
+    plotting.save(plotting.results(rows, test.labels), run.figures_dir / "results.png")
+
+    ten_of_each = np.concatenate([np.flatnonzero(test.labels == digit)[:4] for digit in range(10)])
+    images = test.images[ten_of_each]
+    decoded = session.run(tf.sigmoid(graph.logit), {graph.images: images})
+    plotting.save(plotting.reconstructions(images, decoded), run.figures_dir / "reconstructions.png")
+    if codes.shape[1] == 2:
+        quantiles = ndtri((np.arange(20) + 0.5) / 20)  # equal shares of the prior in each dimension
+        plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
+        decoded = session.run(tf.sigmoid(graph.logit), {graph.code: plane})
+        plotting.save(plotting.manifold(decoded, quantiles), run.figures_dir / "manifold.png")
+    plotting.write_projector(run.logdir / "test", codes, test.images, test.labels)
+
+
+def main(
+    epochs: int = 15,
+    batch_size: int = 100,
+    code_size: int = 2,
+    hidden_size: int = 100,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    logdir: Path = Path("runs/vae"),
+    data_dir: Path = mnist.DATA_DIR,
+    fresh: bool = False,
+) -> dict:
+    """Trains the VAE of slides 22-26 on MNIST, goes on where an earlier run in the folder stopped.
+
+    Args:
+        epochs: passes over the 60,000 training images.
+        batch_size: images in a mini-batch.
+        code_size: dimensions of the code z.
+        hidden_size: units in the hidden layer, of the encoder and of the decoder.
+        learning_rate: of Adam.
+        seed: of the initial weights, the order of the images and the noise.
+        logdir: the run's folder, for checkpoints, curves, pictures and figures.
+        data_dir: the folder with MNIST's four files.
+        fresh: begin anew, replacing the run in the folder.
+
+    Returns:
+        What results.json says.
+    """
+    command_line.check_positive(**{"epochs": epochs, "batch_size": batch_size, "code_size": code_size})
+    command_line.check_positive(hidden_size=hidden_size, learning_rate=learning_rate)
+    config = {
+        "script": "vae", "pixels": "grey", "batch_size": batch_size, "code_size": code_size,
+        "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed,
+    }  # fmt: skip
+    with tf.Graph().as_default(), tf.Session() as session, Run(logdir, config, fresh) as run:
+        train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+        graph = build_graph(code_size, hidden_size, learning_rate, seed)
+        print(f"The VAE of slides 22-26 on {len(train.images):,} grey MNIST digits; test set, nats per image:")
+        for epoch in run.epochs(session, epochs, len(train.images)):
+            if epoch > 0:  # epoch 0 is the untrained model
+                for images, _ in run.progress(mnist.batches(train, batch_size, seed=[seed, epoch])):
+                    session.run(graph.optimize, {graph.images: images})
+            _, train_summary = evaluate(session, graph, train.images[:10_000])
+            bound, test_summary = evaluate(session, graph, test.images)
+            run.record(session, epoch, {"train": train_summary, "test": test_summary}, bound)
+
+        bound, _ = evaluate(session, graph, test.images)
+        likelihood = report_log_likelihood(session, graph, test.images)
+        draw_figures(session, graph, run, epochs, test)
+        results = {f"test_{name}": value for name, value in bound.items()} | likelihood | config
+        return run.finish(**results)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
