@@ -2,13 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae test check format tensorboard
+.PHONY: vae test test-slow check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2
+
+test-slow: .venv/ready
+	$(BIN)/pytest --numprocesses 2 -m slow
 
 check: .venv/ready
 	$(BIN)/ruff format --check

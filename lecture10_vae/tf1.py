@@ -1,6 +1,6 @@
 """TensorFlow 1, as the slides use it, run by TensorFlow 2: the one place that knows.
 
-    from lecture10_vae.tf1 import tf, tfd
+    from lecture10_vae.tf1 import set_random_seed, tf, tfd
 
 `tf` is `tensorflow.compat.v1` with eager execution off, so that `tf.placeholder`, `tf.layers` and `tf.Session` work as
 on the slides. `tfd` is `tensorflow_probability.distributions`, where `tf.contrib.distributions` (slide 13) lives on.
@@ -39,6 +39,7 @@ def _held_back_stderr():
 with _held_back_stderr():
     import tensorflow.compat.v1 as tf
     import tensorflow_probability as tfp
+    import tf_keras
 
     tfd = tfp.distributions
     tfd.Distribution  # noqa: B018 (it is this look-up that loads the module)
@@ -47,4 +48,13 @@ tf.disable_eager_execution()
 tf.logging.set_verbosity(tf.logging.ERROR)
 warnings.filterwarnings("ignore", message=r"`tf\.layers\.\w+` is deprecated")
 
-__all__ = ["tf", "tfd"]
+
+def set_random_seed(seed: int) -> None:
+    """What `tf.set_random_seed` did: makes a graph's initial weights depend on the seed alone.
+
+    The legacy Keras behind `tf.layers` draws them from a generator of its own, which that call does not reach.
+    """
+    tf_keras.utils.set_random_seed(seed)
+
+
+__all__ = ["set_random_seed", "tf", "tfd", "tfp"]

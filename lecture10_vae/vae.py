@@ -18,7 +18,7 @@ import numpy as np
 from scipy.special import logsumexp, ndtri
 
 from lecture10_vae import lower_bound
-from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.training import Run
 
@@ -67,66 +67,69 @@ class VAE(NamedTuple):
 
 def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VAE:
     """Slides 22-23, as a static graph."""
-    tf.set_random_seed(seed)
+    set_random_seed(seed)
     step = tf.train.get_or_create_global_step()
     with tf.name_scope("draw"):
         draw = tf.stack([seed, tf.cast(step, tf.int32)])  # new noise each step, the same whenever a run is repeated
 
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")
-    prior = make_prior(code_size)
+    with tf.name_scope("prior"):
+        prior = make_prior(code_size)
     with tf.variable_scope("encoder"):
         posterior = make_encoder(images, code_size, hidden_size)
     decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)  # both calls share one set of weights
     with tf.name_scope("code"):
         code = posterior.sample(seed=draw)
+        mean, stddev = posterior.mean(), posterior.stddev()
     dist = decoder(code)
 
     with tf.name_scope("elbo"):
         reconstruction = dist.log_prob(images)
         kl = tfd.kl_divergence(posterior, prior)
         elbo = reconstruction - kl
+        log_prior = prior.log_prob(code)
+        log_weight = reconstruction + log_prior - posterior.log_prob(code)  # the bound's first form on slide 6
     with tf.name_scope("optimize"):  # the mean, so that the step does not grow with the batch
         optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo), step)
+
     with tf.name_scope("samples"):
         samples = decoder(prior.sample(10, seed=[seed, 0])).mean()  # for visualization
-
-    with tf.name_scope("importance"):
-        log_prior = prior.log_prob(code)
-        log_weight = reconstruction + log_prior - posterior.log_prob(code)
     with tf.name_scope("summary"):
-        summary = make_summary(posterior, dist, reconstruction, kl, elbo, samples)
+        pairs = tf.concat([images, dist.mean()], axis=1)
+        summary = tf.summary.merge(
+            [
+                tf.summary.histogram("code_mean", mean),
+                tf.summary.histogram("code_stddev", stddev),
+                tf.summary.image("samples", side_by_side(samples), max_outputs=1),
+                tf.summary.image("reconstructions", side_by_side(pairs[:10]), max_outputs=1),
+            ]
+        )
     return VAE(
-        images, draw, posterior.mean(), posterior.stddev(), code, log_prior, dist.distribution.logits,
+        images, draw, mean, stddev, code, log_prior, dist.distribution.logits,
         reconstruction, kl, elbo, log_weight, optimize, samples, summary,
     )  # fmt: skip
 
 
-def make_summary(posterior, dist, reconstruction, kl, elbo, samples):
-    """What TensorBoard shows for each epoch."""
-    return tf.summary.merge(
-        [
-            tf.summary.scalar("elbo", tf.reduce_mean(elbo), family="bound"),
-            tf.summary.scalar("reconstruction", tf.reduce_mean(reconstruction), family="bound"),
-            tf.summary.scalar("kl", tf.reduce_mean(kl), family="bound"),
-            tf.summary.histogram("mean", posterior.mean(), family="code"),
-            tf.summary.histogram("stddev", posterior.stddev(), family="code"),
-            tf.summary.image("samples", samples[..., tf.newaxis], max_outputs=10),
-            tf.summary.image("reconstructions", dist.mean()[:10, :, :, tf.newaxis], max_outputs=10),
-        ]
-    )
+def side_by_side(images):
+    """Images [N, height, width] as a picture for TensorBoard, [1, height, N * width, 1]."""
+    return tf.reshape(tf.transpose(images, [1, 0, 2]), [1, images.shape[1], -1, 1])
 
 
 def evaluate(session: tf.Session, graph: VAE, images: np.ndarray) -> tuple[dict[str, float], bytes]:
-    """The bound and its two parts, their mean over the images, with one sample of the code for each; and the summary."""
+    """The bound and its two parts, means over the images with one sample of the code for each; and the summary."""
     elbo, reconstruction, kl, summary = session.run(
         [graph.elbo, graph.reconstruction, graph.kl, graph.summary], {graph.images: images}
     )
-    return {"elbo_nats": elbo.mean(), "reconstruction_nats": reconstruction.mean(), "kl_nats": kl.mean()}, summary
+    return {"elbo": elbo.mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}, summary
 
 
-def log_likelihood_by_quadrature(session: tf.Session, graph: VAE, images: np.ndarray, points: int = 201) -> np.ndarray:
-    """ln P(x) in nats, [N], summed over a grid of points x points codes (slide 5); for codes of two dimensions."""
-    codes, cell = lower_bound.code_grid(points)
+def log_likelihood_by_quadrature(session: tf.Session, graph: VAE, images: np.ndarray, spacing=0.06) -> np.ndarray:
+    """ln P(x) in nats, [N], summed over a grid of codes (slide 5); for codes of two dimensions.
+
+    The grid reaches past the prior's mass and past every image's code, which a poor encoder may send far out.
+    """
+    means = session.run(graph.mean, {graph.images: images})
+    codes, cell = lower_bound.code_grid(spacing, max(6.0, np.abs(means).max() + 1))
     pixels = images.reshape(len(images), -1)
     log_likelihood = np.full(len(images), -np.inf)
     for some_codes in np.array_split(codes, 50):
@@ -152,10 +155,10 @@ def report_log_likelihood(session: tf.Session, graph: VAE, images: np.ndarray) -
         mean = log_likelihood_by_importance(session, graph, images).mean()
         return {"test_log_likelihood_nats": mean, "log_likelihood_method": "importance sampling, 200 draws of Q(z|x)"}
     mean = log_likelihood_by_quadrature(session, graph, images).mean()
-    coarser = log_likelihood_by_quadrature(session, graph, images, points=101).mean()
+    coarser = log_likelihood_by_quadrature(session, graph, images, spacing=0.12).mean()
     return {
         "test_log_likelihood_nats": mean,
-        "log_likelihood_method": "quadrature, 201 x 201 codes on [-6, 6]^2",
+        "log_likelihood_method": "quadrature over a grid of codes, spacing 0.06",
         "log_likelihood_grid_error_nats": abs(mean - coarser),  # an upper bound: that of twice the spacing
     }
 
@@ -222,14 +225,14 @@ def main(
             if epoch > 0:  # epoch 0 is the untrained model
                 for images, _ in run.progress(mnist.batches(train, batch_size, seed=[seed, epoch])):
                     session.run(graph.optimize, {graph.images: images})
-            _, train_summary = evaluate(session, graph, train.images[:10_000])
-            bound, test_summary = evaluate(session, graph, test.images)
-            run.record(session, epoch, {"train": train_summary, "test": test_summary}, bound)
+            run.write("train", epoch, *evaluate(session, graph, train.images[:10_000]))
+            run.write("test", epoch, *evaluate(session, graph, test.images))
+            run.save(session, epoch)
 
         bound, _ = evaluate(session, graph, test.images)
         likelihood = report_log_likelihood(session, graph, test.images)
         draw_figures(session, graph, run, epochs, test)
-        results = {f"test_{name}": value for name, value in bound.items()} | likelihood | config
+        results = {f"test_{name}_nats": value for name, value in bound.items()} | likelihood | config
         return run.finish(**results)
 
 

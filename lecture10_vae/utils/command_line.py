@@ -37,15 +37,17 @@ def run(main: Callable[..., object]) -> None:
 
 def _refuse_flags(event: tyro_errors.ParseErrorEvent) -> None:
     """Says in one line what tyro would say in a box of eight."""
+    argument = getattr(event, "argument", None)
+    flag = argument.lowered.name_or_flags[-1] if argument else ""
     match event:
         case tyro_errors.UnrecognizedArgs(tokens=tokens):
             what = f"unknown flag: {' '.join(tokens)}"
         case tyro_errors.InstantiationFailure(message=message):
-            what = " ".join(message.split())
-        case tyro_errors.InvalidChoice(argument=argument, value=value, choices=choices):
-            what = f"{argument.lowered.name_or_flags[-1]} {value}: choose from {', '.join(choices)}"
-        case tyro_errors.BadValue(argument=argument):
-            what = f"{argument.lowered.name_or_flags[-1]} needs a value"
+            what = f"{flag}: {' '.join(message.split())}"
+        case tyro_errors.InvalidChoice(value=value, choices=choices):
+            what = f"{flag} {value}: choose from {', '.join(choices)}"
+        case tyro_errors.BadValue():
+            what = f"{flag} needs a value"
         case _:
             return
     raise UserError(f"{what}. See --help for the flags there are.")

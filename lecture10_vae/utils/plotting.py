@@ -74,7 +74,7 @@ def show_images(axes: matplotlib.axes.Axes, images: np.ndarray, columns: int) ->
 
 
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
-    """One image of many: [rows * columns, height, width] to [rows * height, columns * width], the last row filled up."""
+    """Images [N, height, width] as one image, [rows * height, columns * width]; the last row is filled up."""
     height, width = images.shape[1:]
     missing = -len(images) % columns
     images = np.concatenate([images, np.zeros((missing, height, width), images.dtype)])
@@ -98,7 +98,8 @@ def write_projector(folder: Path, codes: np.ndarray, images: np.ndarray, labels:
 
     columns = int(np.ceil(np.sqrt(len(images))))
     imsave(folder / "digits.png", tile(images, columns), cmap=INK, vmin=0, vmax=1)
-    np.savetxt(folder / "codes.tsv", codes, fmt="%.5f", delimiter="\t")
+    missing = max(0, 3 - codes.shape[1])  # with fewer than three dimensions the projector shows nothing
+    np.savetxt(folder / "codes.tsv", np.pad(codes, [(0, 0), (0, missing)]), fmt="%.5f", delimiter="\t")
     np.savetxt(folder / "labels.tsv", labels, fmt="%d")
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add(tensor_name="codes", tensor_path="codes.tsv", metadata_path="labels.tsv")

@@ -28,9 +28,10 @@ class Run:
                 if epoch > 0:  # epoch 0 is the untrained model
                     for batch in run.progress(batches):
                         session.run(optimize, ...)
-                run.record(session, epoch, figures)
+                run.write("test", epoch, figures)
+                run.save(session, epoch)
 
-    A run that was stopped, in whatever way, goes on after the last epoch that it recorded.
+    A run that was stopped, in whatever way, goes on after the last epoch that it saved.
 
     Args:
         logdir: the run's folder; made if there is none.
@@ -57,6 +58,7 @@ class Run:
             self._lock.release()
             raise
         self._history = []
+        self._figures = {}
         self._bar = None
 
     def __enter__(self) -> "Run":
@@ -72,18 +74,18 @@ class Run:
 
         Starts the session's variables, from the last checkpoint if there is one.
         """
-        self._saver = tf.train.Saver(max_to_keep=None)
-        self._writers = {part: tf.summary.FileWriter(str(self.logdir / part)) for part in ("train", "test")}
-        done = self._last_recorded_epoch()
+        done = self._last_saved_epoch()
         if done > epochs:
             raise UserError(
                 f"{self.logdir} has been trained for {done} epochs, --epochs {epochs} is fewer: "
                 "choose another --logdir, or --fresh to begin anew."
             )
+        self._writers = {part: tf.summary.FileWriter(str(self.logdir / part)) for part in ("train", "test")}
         if done < 0:
+            self._writers["train"].add_graph(session.graph)  # before the saver and the initializer are in it
             session.run(tf.global_variables_initializer())
-            self._writers["train"].add_graph(session.graph)
-        else:
+        self._saver = tf.train.Saver(max_to_keep=None)
+        if done >= 0:
             self.restore(session, done)
             self._history = json.loads(self._history_file.read_text())[: done + 1]
             print(f"{self.logdir}: {'nothing left to train' if done == epochs else 'going on'} after epoch {done}.")
@@ -108,26 +110,36 @@ class Run:
             yield batch
             self._bar.update(len(batch[0]))
 
-    def record(self, session: tf.Session, epoch: int, summaries: dict[str, bytes], figures: dict[str, float]) -> None:
-        """Keeps an epoch: its curves, its figures (a line on the screen) and a checkpoint of its weights.
+    def write(self, part: str, epoch: int, figures: dict[str, float], summary: bytes | None = None) -> None:
+        """Adds an epoch to the curves of a part of the data.
 
         Args:
-            summaries: what `tf.summary` made, for the writers "train" and "test".
-            figures: name (with its unit) to number, on the test set.
+            part: "train" or "test", which share TensorBoard's plots.
+            figures: names and numbers; the test set's make the epoch's line on the screen.
+            summary: what else `tf.summary` made.
         """
-        for part, summary in summaries.items():
+        scalars = [tf.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
+        self._writers[part].add_summary(tf.Summary(value=scalars), epoch)
+        if summary:
             self._writers[part].add_summary(summary, epoch)
-            self._writers[part].flush()
+        self._figures[part] = figures
+
+    def save(self, session: tf.Session, epoch: int) -> None:
+        """Keeps an epoch: its curves, its line on the screen, and a checkpoint of its weights."""
+        for writer in self._writers.values():
+            writer.flush()
         seconds = round(time.perf_counter() - self._epoch_started, 3)
-        self._history.append({"epoch": epoch, "seconds": seconds, **figures})
+        self._history.append({"epoch": epoch, "seconds": seconds, **self._figures})
         _write_json(self._history_file, self._history)
         checkpoint = self.logdir / "checkpoints" / "epoch"
         try:
             self._saver.save(session, str(checkpoint), global_step=epoch, write_meta_graph=False)
         except tf.errors.OpError as error:
             raise UserError(f"{checkpoint}-{epoch} cannot be written: {_first_line(error)}") from error
-        shown = "  ".join(f"{name.removesuffix('_nats')} {value:8.{2 if name.endswith('_nats') else 4}f}" for name, value in figures.items())
-        tqdm.write(f"Epoch {epoch:3d}  {shown}  {seconds:5.1f} s")
+        shown = "".join(
+            f"  {name} {value:8.{4 if 0 <= value <= 1 else 2}f}" for name, value in self._figures["test"].items()
+        )
+        tqdm.write(f"Epoch {epoch:3d}{shown}  {seconds:5.1f} s")
 
     def restore(self, session: tf.Session, epoch: int) -> None:
         """Loads the weights as they were after `epoch`."""
@@ -136,7 +148,8 @@ class Run:
             self._saver.restore(session, str(checkpoint))
         except (tf.errors.OpError, ValueError) as error:
             raise UserError(
-                f"{checkpoint} cannot be read ({_first_line(error)}): begin anew with --fresh, or choose another --logdir."
+                f"{checkpoint} cannot be read ({_first_line(error)}): "
+                "choose another --logdir, or --fresh to begin anew."
             ) from error
 
     def finish(self, **results) -> dict:
@@ -185,7 +198,7 @@ class Run:
                 "choose another --logdir, or --fresh to replace it."
             )
 
-    def _last_recorded_epoch(self) -> int:
+    def _last_saved_epoch(self) -> int:
         """The epoch of the last full checkpoint; -1 if there is none."""
         latest = tf.train.latest_checkpoint(str(self.logdir / "checkpoints"))
         return int(latest.rpartition("-")[2]) if latest else -1

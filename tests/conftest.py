@@ -1,0 +1,43 @@
+"""What several tests share: a part of MNIST that trains in a moment, and scripts as a student runs them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lecture10_vae.utils import mnist
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def small_mnist():
+    """The first 2,000 training and 1,000 test images."""
+    parts = {"train": 2_000, "test": 1_000}
+    return {part: mnist.Dataset(*(array[:size] for array in mnist.load(part))) for part, size in parts.items()}
+
+
+@pytest.fixture
+def on_small_mnist(small_mnist, monkeypatch):
+    """Lets the scripts, called in this process, find just `small_mnist`."""
+    monkeypatch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
+
+
+@pytest.fixture
+def start_script():
+    """Starts a script of the lecture as a student does: `start_script("vae", "--epochs", "1", cwd=folder)`."""
+    started = []
+
+    def start(name, *flags, cwd, **options):
+        command = [sys.executable, str(REPOSITORY / "lecture10_vae" / f"{name}.py"), *map(str, flags)]
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
+        started.append(subprocess.Popen(command, cwd=cwd, env=environment, **pipes, **options))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
