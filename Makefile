@@ -2,10 +2,15 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae test test-slow check format tensorboard
+.PHONY: vae distributions regression classification lecture test test-slow check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
+
+distributions regression classification: .venv/ready
+	$(BIN)/python lecture10_vae/$@.py
+
+lecture: distributions regression classification vae
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2

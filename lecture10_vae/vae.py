@@ -195,7 +195,7 @@ def main(
     data_dir: Path = mnist.DATA_DIR,
     fresh: bool = False,
 ) -> dict:
-    """Trains the VAE of slides 22-26 on MNIST, goes on where an earlier run in the folder stopped.
+    """Trains the VAE of slides 22-26 on MNIST; goes on where an earlier run in the folder stopped.
 
     Args:
         epochs: passes over the 60,000 training images.
@@ -211,13 +211,11 @@ def main(
     Returns:
         What results.json says.
     """
-    command_line.check_positive(**{"epochs": epochs, "batch_size": batch_size, "code_size": code_size})
-    command_line.check_positive(hidden_size=hidden_size, learning_rate=learning_rate)
-    config = {
-        "script": "vae", "pixels": "grey", "batch_size": batch_size, "code_size": code_size,
-        "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed,
-    }  # fmt: skip
-    with tf.Graph().as_default(), tf.Session() as session, Run(logdir, config, fresh) as run:
+    config = {"batch_size": batch_size, "code_size": code_size, "hidden_size": hidden_size}
+    config |= {"learning_rate": learning_rate, "seed": seed}
+    command_line.check_numbers(epochs=epochs, **config)
+    config["pixels"] = "grey"
+    with tf.Graph().as_default(), tf.Session() as session, Run("vae", logdir, config, fresh) as run:
         train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         graph = build_graph(code_size, hidden_size, learning_rate, seed)
         print(f"The VAE of slides 22-26 on {len(train.images):,} grey MNIST digits; test set, nats per image:")
@@ -231,8 +229,9 @@ def main(
 
         bound, _ = evaluate(session, graph, test.images)
         likelihood = report_log_likelihood(session, graph, test.images)
+        print("ln P(x) {test_log_likelihood_nats:.2f}, by {log_likelihood_method}".format(**likelihood))
         draw_figures(session, graph, run, epochs, test)
-        results = {f"test_{name}_nats": value for name, value in bound.items()} | likelihood | config
+        results = {f"test_{name}_nats": value for name, value in bound.items()} | likelihood
         return run.finish(**results)
 
 

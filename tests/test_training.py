@@ -125,13 +125,13 @@ def test_folder_with_other_things_is_refused_even_with_fresh(tmp_path):
     (tmp_path / "test").mkdir()
     (tmp_path / "test" / "thesis.txt").write_text("years of work")
     with pytest.raises(UserError, match=r"holds files but no run"):
-        Run(tmp_path, {"script": "vae"}, fresh=True)
+        Run("vae", tmp_path, {}, fresh=True)
     assert (tmp_path / "test" / "thesis.txt").exists()
 
 
 def test_folder_in_use_is_refused(tmp_path):
-    other = f"from lecture10_vae.utils.training import Run; Run({str(tmp_path)!r}, {{}})"
-    with Run(tmp_path, {}):
+    other = f"from lecture10_vae.utils.training import Run; Run('vae', {str(tmp_path)!r}, {{}})"
+    with Run("vae", tmp_path, {}):
         refused = subprocess.run([sys.executable, "-c", other], capture_output=True, text=True, check=False)
     assert "in use by another process" in refused.stderr
 
@@ -151,6 +151,7 @@ def test_damaged_checkpoint_is_one_line(on_small_mnist, tmp_path):
         (["--epoch", "3"], "unknown flag: --epoch 3. See --help for the flags there are."),
         (["--epochs", "three"], "--epochs: invalid literal for int() with base 10: 'three'. See --help"),
         (["--epochs", "0"], "--epochs 0 makes no sense: give a number above 0."),
+        (["--seed", "-1"], "--seed -1 makes no sense: give a number not below 0."),
         (["--learning-rate", "nan"], "--learning-rate nan makes no sense"),
         (["--logdir", "/proc/runs"], "/proc/runs"),
         (["--data-dir", "nowhere"], "nowhere/train-images-idx3-ubyte.gz: MNIST's file cannot be read (No such file"),

@@ -11,11 +11,12 @@ class UserError(Exception):
     """A mistake that the user can mend. The message is one line: what is wrong, where, and what to do."""
 
 
-def check_positive(**values: float) -> None:
-    """Raises UserError for the first of the named values that is not a finite number above zero."""
+def check_numbers(**values: float) -> None:
+    """Raises UserError for the first of the named flags that is not finite and above zero (a seed may be zero)."""
     for name, value in values.items():
-        if not 0 < value < float("inf"):
-            raise UserError(f"--{name.replace('_', '-')} {value} makes no sense: give a number above 0.")
+        if not 0 < value < float("inf") and not (name == "seed" and value == 0):
+            least = "not below 0" if name == "seed" else "above 0"
+            raise UserError(f"--{name.replace('_', '-')} {value} makes no sense: give a number {least}.")
 
 
 def run(main: Callable[..., object]) -> None:

@@ -38,12 +38,19 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
     return Dataset(images.astype(np.float32) / 255, labels.astype(np.int32))
 
 
-def batches(dataset: Dataset, batch_size: int, seed: int | list[int]) -> Iterator[Dataset]:
-    """Yields the whole data set once, in an order drawn from `seed`; the last mini-batch may be smaller."""
-    order = np.random.default_rng(seed).permutation(len(dataset.labels))
+def batches(dataset: Dataset, batch_size: int, seed: int | list[int], shift: int = 0) -> Iterator[Dataset]:
+    """Yields the whole data set once, in an order drawn from `seed`; the last mini-batch may be smaller.
+
+    With a `shift`, each mini-batch is moved by up to so many pixels each way, drawn from `seed` too.
+    """
+    random = np.random.default_rng(seed)
+    order = random.permutation(len(dataset.labels))
     for start in range(0, len(order), batch_size):
         chosen = order[start : start + batch_size]
-        yield Dataset(dataset.images[chosen], dataset.labels[chosen])
+        images = dataset.images[chosen]
+        if shift:  # MNIST's digits have a margin of four pixels, so that none is cut by the rolling
+            images = np.roll(images, random.integers(-shift, shift + 1, size=2), axis=(1, 2))
+        yield Dataset(images, dataset.labels[chosen])
 
 
 def parse_idx(content: bytes) -> np.ndarray:

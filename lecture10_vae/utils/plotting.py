@@ -7,6 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.image import imsave
 
+from lecture10_vae.utils.calibration import Reliability
+
 STYLE = {"font.size": 16, "axes.spines.top": False, "axes.spines.right": False, "lines.linewidth": 2.5}
 DIGIT_COLORS = matplotlib.colormaps["tab10"]
 INK = matplotlib.colormaps["gray_r"]  # ink on paper: black digits on white, so that a projector shows them
@@ -63,6 +65,108 @@ def manifold(images: np.ndarray, quantiles: np.ndarray) -> Figure:
         axes.set_xticks(28 * places + 13.5, [f"{quantiles[place]:.1f}" for place in places])
         axes.set_yticks(28 * places + 13.5, [f"{quantiles[::-1][place]:.1f}" for place in places])
         axes.set(title="The decoded plane of codes, at the prior's quantiles", xlabel="$z_1$", ylabel="$z_2$")
+    return figure
+
+
+def outputs(
+    images: np.ndarray,
+    labels: np.ndarray,
+    values: np.ndarray,
+    stddev: np.ndarray | None = None,
+    *,
+    name: str,
+    title: str,
+) -> Figure:
+    """A dozen digits [12, 28, 28], each over ten numbers that a network gave it [12, 10], with error bars if known.
+
+    The bar of the right digit, from labels [12], is green, and that of a wrong answer red.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 9), layout="constrained")
+        grid = figure.add_gridspec(4, 6, height_ratios=[1, 1.6] * 2)
+        for place, (image, label, value) in enumerate(zip(images, labels, values, strict=True)):
+            row, column = divmod(place, 6)
+            show_images(figure.add_subplot(grid[2 * row, column]), image[np.newaxis], columns=1)
+            color = ["tab:red" if digit == value.argmax() else "tab:gray" for digit in range(10)]
+            color[label] = "tab:green"
+            axes = figure.add_subplot(grid[2 * row + 1, column], sharey=figure.axes[1] if place else None)
+            errors = None if stddev is None else stddev[place]
+            axes.bar(range(10), value, color=color, yerr=errors, error_kw={"capsize": 3, "elinewidth": 1.5})
+            axes.set(xticks=range(10), ylabel=name if column == 0 else "")
+            axes.tick_params("x", labelsize=12)
+            axes.tick_params("y", labelleft=column == 0)
+        figure.suptitle(title)
+    return figure
+
+
+def reliability(predictors: dict[str, Reliability]) -> Figure:
+    """Accuracy over confidence for each named predictor, and where its answers lie, on a logarithmic scale."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(10, 10), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3, 1])
+        upper.plot([0, 1], [0, 1], "--", color="gray", label="as sure as right")
+        for name, found in predictors.items():
+            upper.plot(found.confidence, found.accuracy, "o-", label=name)
+            edges = np.linspace(0, 1, len(found.count) + 1)
+            lower.stairs(found.count, edges, linewidth=2.5)
+        upper.set(ylabel="accuracy", title="Is it as often right as it is sure?", xlim=(0, 1), ylim=(0, 1))
+        upper.legend()
+        lower.set(xlabel="confidence: the answer's probability", ylabel="test images", yscale="log")
+    return figure
+
+
+def confusion(answers: np.ndarray, labels: np.ndarray) -> Figure:
+    """How often each digit [N] got each answer [N]; the shades are those of the mistakes."""
+    counts = np.zeros((10, 10), int)
+    np.add.at(counts, (labels, answers), 1)
+    mistakes = np.where(np.eye(10), 0, counts)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(10, 10), layout="constrained")
+        axes = figure.add_subplot()
+        axes.imshow(mistakes, cmap="Reds", vmax=1.5 * mistakes.max())
+        for label, answer in np.ndindex(10, 10):
+            color = "tab:green" if label == answer else "black"
+            axes.text(answer, label, counts[label, answer] or "", ha="center", va="center", color=color)
+        axes.set(xlabel="answer", ylabel="digit", xticks=range(10), yticks=range(10))
+        axes.set_title(f"{mistakes.sum()} of {counts.sum():,} test images mistaken")
+    return figure
+
+
+def two_gaussians(mean: np.ndarray, stddev: np.ndarray, samples: np.ndarray) -> Figure:
+    """A Gaussian of mean and stddev [10] beside a standard normal, in the two dimensions of its largest means.
+
+    Samples [N, 10] of the former lie over both.
+    """
+    first, second = np.sort(np.argsort(np.abs(mean))[-2:])
+    axis = np.linspace(-3.5, 3.5, 200)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(9, 9), layout="constrained")
+        axes = figure.add_subplot()
+        for name, center, scale, color in [
+            ("other", mean * 0, stddev * 0 + 1, "gray"),
+            ("dist", mean, stddev, "tab:blue"),
+        ]:
+            x, y = ((axis - center[i]) / scale[i] for i in (first, second))
+            # The lines that hold a half and nine tenths of the mass
+            levels = np.sqrt(-2 * np.log(1 - np.array([0.5, 0.9])))
+            axes.contour(axis, axis, np.hypot(x[np.newaxis, :], y[:, np.newaxis]), levels, colors=color)
+            axes.plot([], color=color, label=f"{name}: half and nine tenths of its mass")
+        axes.plot(samples[:, first], samples[:, second], ".", color="tab:orange", label="dist.sample()", zorder=1)
+        axes.set(xlabel=f"output {first}", ylabel=f"output {second}", xlim=axis[[0, -1]], ylim=axis[[0, -1]])
+        axes.legend(loc="upper left", fontsize=14)
+    return figure
+
+
+def monte_carlo(counts: np.ndarray, means: np.ndarray, errors: np.ndarray, exact: float) -> Figure:
+    """Estimates [M] by number of samples [M] closing in on the exact value, with two standard errors [M] each way."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 7), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axhline(exact, color="black", label="kl_divergence(dist, other)")
+        axes.fill_between(counts, means - 2 * errors, means + 2 * errors, alpha=0.3, label="two standard errors")
+        axes.plot(counts, means, "o-", label="mean log ratio of samples")
+        axes.set(xscale="log", xlabel="samples", ylabel="nats")
+        axes.legend()
     return figure
 
 

@@ -23,7 +23,7 @@ _WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figur
 class Run:
     """One training run and its folder.
 
-        with tf.Session() as session, Run("runs/vae", config) as run:
+        with tf.Session() as session, Run("vae", logdir, config) as run:
             for epoch in run.epochs(session, 15, len(train.images)):
                 if epoch > 0:  # epoch 0 is the untrained model
                     for batch in run.progress(batches):
@@ -34,6 +34,7 @@ class Run:
     A run that was stopped, in whatever way, goes on after the last epoch that it saved.
 
     Args:
+        script: the name of the script whose run it is.
         logdir: the run's folder; made if there is none.
         config: all that the trained weights depend on, but for the number of epochs. Kept in config.json.
         fresh: begin anew, removing what an earlier run has written in the folder.
@@ -42,8 +43,9 @@ class Run:
         UserError: the folder holds another configuration's run, or something else, or is in use.
     """
 
-    def __init__(self, logdir: Path, config: dict, fresh: bool = False):
+    def __init__(self, script: str, logdir: Path, config: dict, fresh: bool = False):
         self.logdir = Path(logdir)
+        self.config = {"script": script, **config}
         self._config_file = self.logdir / "config.json"
         self._history_file = self.logdir / "history.json"
         self.figures_dir = self.logdir / "figures"
@@ -51,14 +53,15 @@ class Run:
         self._lock = filelock.FileLock(self.logdir / ".lock")
         self._acquire_lock()
         try:
-            self._check_config(config, fresh)
+            self._check_config(fresh)
             self.figures_dir.mkdir(exist_ok=True)
-            _write_json(self._config_file, config)
+            _write_json(self._config_file, self.config)
         except BaseException:
             self._lock.release()
             raise
         self._history = []
         self._figures = {}
+        self._writers = {}
         self._bar = None
 
     def __enter__(self) -> "Run":
@@ -80,17 +83,16 @@ class Run:
                 f"{self.logdir} has been trained for {done} epochs, --epochs {epochs} is fewer: "
                 "choose another --logdir, or --fresh to begin anew."
             )
-        self._writers = {part: tf.summary.FileWriter(str(self.logdir / part)) for part in ("train", "test")}
         if done < 0:
-            self._writers["train"].add_graph(session.graph)  # before the saver and the initializer are in it
+            self.writer("train").add_graph(session.graph)  # before the saver and the initializer are in it
             session.run(tf.global_variables_initializer())
         self._saver = tf.train.Saver(max_to_keep=None)
         if done >= 0:
             self.restore(session, done)
             self._history = json.loads(self._history_file.read_text())[: done + 1]
             print(f"{self.logdir}: {'nothing left to train' if done == epochs else 'going on'} after epoch {done}.")
-        for writer in self._writers.values():  # TensorBoard drops what a killed run wrote past its checkpoint.
-            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), done + 1)
+        for part in ("train", "test"):  # TensorBoard drops what a killed run wrote past its checkpoint.
+            self.writer(part).add_session_log(tf.SessionLog(status=tf.SessionLog.START), done + 1)
         self._bar = tqdm(
             total=epochs * images_per_epoch,
             initial=max(done, 0) * images_per_epoch,
@@ -110,6 +112,12 @@ class Run:
             yield batch
             self._bar.update(len(batch[0]))
 
+    def writer(self, part: str) -> tf.summary.FileWriter:
+        """The writer of TensorBoard's events for a part of the data, or of the run."""
+        if part not in self._writers:
+            self._writers[part] = tf.summary.FileWriter(str(self.logdir / part))
+        return self._writers[part]
+
     def write(self, part: str, epoch: int, figures: dict[str, float], summary: bytes | None = None) -> None:
         """Adds an epoch to the curves of a part of the data.
 
@@ -119,9 +127,9 @@ class Run:
             summary: what else `tf.summary` made.
         """
         scalars = [tf.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
-        self._writers[part].add_summary(tf.Summary(value=scalars), epoch)
+        self.writer(part).add_summary(tf.Summary(value=scalars), epoch)
         if summary:
-            self._writers[part].add_summary(summary, epoch)
+            self.writer(part).add_summary(summary, epoch)
         self._figures[part] = figures
 
     def save(self, session: tf.Session, epoch: int) -> None:
@@ -153,10 +161,12 @@ class Run:
             ) from error
 
     def finish(self, **results) -> dict:
-        """Writes results.json: `results`, the seconds that training took, and the versions it ran on."""
+        """Writes results.json: `results`, the configuration, the seconds of training, and the versions it ran on."""
+        results |= self.config
+        if self._history:
+            results["epochs"] = self._history[-1]["epoch"]
+            results["seconds"] = round(sum(epoch["seconds"] for epoch in self._history), 1)
         results |= {
-            "epochs": self._history[-1]["epoch"],
-            "seconds": round(sum(epoch["seconds"] for epoch in self._history), 1),
             "versions": {
                 "tensorflow": tf.__version__,
                 "tensorflow-probability": tfp.__version__,
@@ -166,6 +176,7 @@ class Run:
             },
         }
         _write_json(self.logdir / "results.json", results)
+        print(f"Pictures are in {self.figures_dir}, numbers in {self.logdir / 'results.json'}.")
         for writer in self._writers.values():
             writer.close()
         return results
@@ -176,7 +187,7 @@ class Run:
         except filelock.Timeout as error:
             raise UserError(f"{self.logdir} is in use by another process: wait, or choose another --logdir.") from error
 
-    def _check_config(self, config: dict, fresh: bool) -> None:
+    def _check_config(self, fresh: bool) -> None:
         if not self._config_file.exists():
             if any((self.logdir / name).exists() for name in _WRITTEN):
                 raise UserError(f"{self.logdir} holds files but no run (no config.json): choose another --logdir.")
@@ -188,9 +199,9 @@ class Run:
             return
         earlier = json.loads(self._config_file.read_text())
         differences = [
-            f"{name} was {earlier.get(name)}, now {config.get(name)}"
-            for name in config | earlier
-            if earlier.get(name) != config.get(name)
+            f"{name} was {earlier.get(name)}, now {self.config.get(name)}"
+            for name in self.config | earlier
+            if earlier.get(name) != self.config.get(name)
         ]
         if differences:
             raise UserError(
