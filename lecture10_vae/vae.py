@@ -124,21 +124,23 @@ def evaluate(session: tf.Session, graph: VAE, images: np.ndarray) -> tuple[dict[
     return {"elbo": elbo.mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}, summary
 
 
-def log_likelihood_by_quadrature(session: tf.Session, graph: VAE, images: np.ndarray, points=201) -> np.ndarray:
-    """ln P(x) in nats, [N], summed over a grid of points x points codes of two dimensions (slide 5).
+def log_joint(session: tf.Session, graph: VAE, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """ln P(x,z) in nats for all pairs of N images and M codes, [N, M], from one matrix product.
 
-    The grid reaches past the prior's mass and past every image's code, which a poor encoder may send far out.
+    A Bernoulli's ln P(x|z) is x logit - ln(1 + exp(logit)), summed over the pixels.
     """
-    means = session.run(graph.mean, {graph.images: images})
-    codes, cell = lower_bound.code_grid(points, max(6.0, np.abs(means).max() + 1))
-    pixels = images.reshape(len(images), -1)
+    logit, log_prior = session.run([graph.logit, graph.log_prior], {graph.code: codes})
+    logit = logit.reshape(len(codes), -1)
+    return images.reshape(len(images), -1) @ logit.T - np.logaddexp(0, logit).sum(axis=1) + log_prior
+
+
+def log_likelihood_by_quadrature(session: tf.Session, graph: VAE, images: np.ndarray, half_width=6.0, points=201):
+    """ln P(x) in nats, [N], summed over a grid of codes of two dimensions (slide 5; see `lower_bound.code_grid`)."""
+    codes, cell = lower_bound.code_grid(points, half_width)
     log_likelihood = np.full(len(images), -np.inf)
     for some_codes in np.array_split(codes, 50):
-        logit, log_prior = session.run([graph.logit, graph.log_prior], {graph.code: some_codes})
-        logit = logit.reshape(len(some_codes), -1)
-        # A Bernoulli's ln P(x|z) is x logit - ln(1 + exp(logit)), summed over pixels: one product for all pairs.
-        log_joint = pixels @ logit.T - np.logaddexp(0, logit).sum(axis=1) + log_prior
-        log_likelihood = np.logaddexp(log_likelihood, lower_bound.log_integral(log_joint, cell))
+        part = lower_bound.log_integral(log_joint(session, graph, images, some_codes), cell)
+        log_likelihood = np.logaddexp(log_likelihood, part)
     return log_likelihood
 
 
@@ -155,8 +157,10 @@ def report_log_likelihood(session: tf.Session, graph: VAE, images: np.ndarray) -
     if graph.code.shape[1] != 2:
         mean = log_likelihood_by_importance(session, graph, images).mean()
         return {"test_log_likelihood_nats": mean, "log_likelihood_method": "importance sampling, 200 draws of Q(z|x)"}
-    mean = log_likelihood_by_quadrature(session, graph, images).mean()
-    coarser = log_likelihood_by_quadrature(session, graph, images, points=101).mean()
+    # The grid reaches past the prior's mass and past every image's code, which a poor encoder may send far out.
+    half_width = max(6.0, np.abs(session.run(graph.mean, {graph.images: images})).max() + 1)
+    mean = log_likelihood_by_quadrature(session, graph, images, half_width).mean()
+    coarser = log_likelihood_by_quadrature(session, graph, images, half_width, points=101).mean()
     return {
         "test_log_likelihood_nats": mean,
         "log_likelihood_method": "quadrature over a grid of 201 x 201 codes",

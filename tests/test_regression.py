@@ -69,7 +69,7 @@ def test_learned_stddev_has_the_higher_log_probability(on_small_mnist, tmp_path)
     assert fixed["test_log_prob_nats"] == pytest.approx(
         -fixed["test_squared_error"] / 2 - 5 * np.log(2 * np.pi), abs=1e-4
     )
-    assert fixed["test_accuracy"] > 0.8
+    assert fixed["test_accuracy"] > 0.7
     assert (tmp_path / "fixed" / "figures" / "outputs.png").stat().st_size > 20_000
 
 

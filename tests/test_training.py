@@ -81,7 +81,8 @@ def test_killed_run_goes_on_as_if_never_killed(start_script, tmp_path):
 
 
 def test_ctrl_c_loses_no_epoch_and_says_how_to_go_on(start_script, tmp_path):
-    stopped = start_script("vae", cwd=tmp_path)
+    # A shell that starts its jobs in the background has them ignore Ctrl-C.
+    stopped = start_script("vae", cwd=tmp_path, preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_for_line(stopped, "Epoch   0")
     stopped.send_signal(signal.SIGINT)
     _, errors = stopped.communicate(timeout=60)

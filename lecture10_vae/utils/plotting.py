@@ -170,6 +170,121 @@ def monte_carlo(counts: np.ndarray, means: np.ndarray, errors: np.ndarray, exact
     return figure
 
 
+def walk(codes: np.ndarray, log_joint: np.ndarray, ellipses: list[tuple], best: tuple) -> Figure:
+    """A posterior's contours, from ln P(x,z) [points * points] on a grid of codes, and Gaussians that walk to it.
+
+    Args:
+        ellipses: title, mean [2] and covariance [2, 2] for each step.
+        best: mean and covariance of the best that the walk could reach.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 11), layout="constrained")
+        axes = figure.add_subplot()
+        posterior_contours(axes, codes, log_joint)
+        colors = matplotlib.colormaps["plasma"](np.linspace(0, 0.85, len(ellipses)))
+        for color, (title, mean, covariance) in zip(colors, ellipses, strict=True):
+            axes.plot(*ellipse(mean, covariance), color=color, label=title)
+        axes.plot(*ellipse(*best), "--", color="black", label="family's best")
+        axes.plot(*zip(*[mean for _, mean, _ in ellipses], strict=True), "o-", color="gray", markersize=4, linewidth=1)
+        axes.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="$z_1$", ylabel="$z_2$")
+        axes.set_title("Q(z) walks to P(z|x): the ellipses hold half the mass")
+        axes.legend(loc="upper right", fontsize=13)
+    return figure
+
+
+def posterior_contours(axes: matplotlib.axes.Axes, codes: np.ndarray, log_joint: np.ndarray) -> None:
+    """Fills the regions that hold 50, 90 and 99 percent of the posterior's mass; arguments as for `walk`."""
+    points = round(np.sqrt(len(codes)))
+    mass = np.exp(log_joint - log_joint.max())
+    ordered = np.sort(mass)[::-1]
+    share = np.cumsum(ordered) / ordered.sum()
+    levels = [ordered[np.searchsorted(share, held)] for held in (0.99, 0.9, 0.5)]
+    grid = [values.reshape(points, points) for values in (codes[:, 0], codes[:, 1], mass)]
+    axes.contourf(*grid, levels=[*levels, 1.01], colors=["#d9ead3", "#a3cf95", "#5ea64f"])
+
+
+def ellipse(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
+    """The line [2, 100] that holds half of a Gaussian's mass."""
+    angle = np.linspace(0, 2 * np.pi, 100)
+    circle = np.sqrt(2 * np.log(2)) * np.stack([np.cos(angle), np.sin(angle)])
+    return np.asarray(mean)[:, np.newaxis] + np.linalg.cholesky(covariance) @ circle
+
+
+def inference(steps: list[int], bounds: list[float], levels: dict[str, float]) -> Figure:
+    """Bounds by number of steps, beside levels that take none."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 7), layout="constrained")
+        axes = figure.add_subplot()
+        for (name, level), color in zip(levels.items(), ("black", "tab:orange", "tab:blue"), strict=True):
+            axes.axhline(level, color=color, label=name)
+        axes.plot(
+            steps, bounds, "o-", color="tab:orange", linewidth=1.5, label="a Gaussian for each image, from the prior on"
+        )
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set_xticks(steps, [str(step) for step in steps], rotation=45)
+        axes.minorticks_off()
+        low = min(levels.values())
+        axes.set(xlabel="gradient steps on each image", ylabel="nats")
+        axes.set(xlim=(0, None), ylim=(low - 60, max(levels.values()) + 3))
+        axes.legend(loc="lower left")
+    return figure
+
+
+def posteriors(panels: list[tuple]) -> Figure:
+    """Exact posteriors of eight images with Gaussians over them.
+
+    Args:
+        panels: image [28, 28], codes and ln P(x,z) as for `walk`, and Gaussians: name to mean [2] and stddev [2].
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 8.6), layout="constrained")
+        for axes, (image, codes, log_joint, gaussians) in zip(figure.subplots(2, 4).flat, panels, strict=True):
+            posterior_contours(axes, codes, log_joint)
+            for (name, (mean, stddev)), color in zip(gaussians.items(), ("tab:orange", "tab:blue"), strict=True):
+                axes.plot(*ellipse(mean, np.diag(stddev**2)), color=color, label=name)
+            axes.locator_params(nbins=3)
+            inset = axes.inset_axes((0.72, 0.72, 0.28, 0.28))
+            show_images(inset, image[np.newaxis], columns=1)
+        figure.suptitle("The exact posterior P(z|x), green, and two Gaussians Q(z): the lines hold half their mass")
+        figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    return figure
+
+
+def bound(steps: list[int], bounds: list[float], evidence: float) -> Figure:
+    """A lower bound by step, and the gap to ln P(x), which is constant."""
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(11, 7), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axhline(evidence, color="black", label="ln P(x)")
+        axes.fill_between(steps, bounds, evidence, alpha=0.25, color="tab:orange", label="the gap: KL[Q(z) || P(z|x)]")
+        axes.plot(steps, bounds, "o-", label="the bound")
+        axes.set_xscale("symlog", linthresh=1)
+        axes.set(xlabel="steps of gradient ascent", ylabel="nats", xticks=steps, xlim=(0, None))
+        axes.set_xticks(steps, [str(step) for step in steps], rotation=45)
+        axes.minorticks_off()
+        axes.legend(loc="lower right")
+    return figure
+
+
+def decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray) -> Figure:
+    """Slide 4: an even grid of codes [points * points, 2], and where a decoder sends it."""
+    points = round(np.sqrt(len(codes)))
+    color = matplotlib.colormaps["viridis"](np.linspace(0, 1, points))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 8), layout="constrained")
+        for axes, places, name in zip(figure.subplots(1, 2), (codes, decoded), ("z", "x"), strict=True):
+            grid = places.reshape(points, points, 2)
+            for line in range(0, points, 2):
+                axes.plot(*grid[line].T, color=color[line], linewidth=2)
+                axes.plot(*grid[:, line].T, color="gray", linewidth=1)
+            axes.set(xlabel=f"${name}_1$", ylabel=f"${name}_2$")
+        figure.axes[0].set_title("codes")
+        axes.set_title("where the decoder sends them")
+        axes.plot(*observation, "r*", markersize=22, label="the observation x")
+        axes.legend(loc="lower center")
+    return figure
+
+
 def show_images(axes: matplotlib.axes.Axes, images: np.ndarray, columns: int) -> None:
     """Shows images [N, 28, 28] side by side in rows of `columns`, without ticks."""
     axes.imshow(tile(images, columns), cmap=INK, vmin=0, vmax=1, interpolation="nearest")

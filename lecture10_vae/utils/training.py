@@ -62,6 +62,7 @@ class Run:
         self._history = []
         self._figures = {}
         self._writers = {}
+        self._first_step = 0
         self._bar = None
 
     def __enter__(self) -> "Run":
@@ -70,6 +71,8 @@ class Run:
     def __exit__(self, *exception) -> None:
         if self._bar is not None:
             self._bar.close()
+        for writer in self._writers.values():  # their threads must not outlive the interpreter
+            writer.close()
         self._lock.release()
 
     def epochs(self, session: tf.Session, epochs: int, images_per_epoch: int) -> Iterator[int]:
@@ -83,6 +86,7 @@ class Run:
                 f"{self.logdir} has been trained for {done} epochs, --epochs {epochs} is fewer: "
                 "choose another --logdir, or --fresh to begin anew."
             )
+        self._first_step = done + 1
         if done < 0:
             self.writer("train").add_graph(session.graph)  # before the saver and the initializer are in it
             session.run(tf.global_variables_initializer())
@@ -91,8 +95,6 @@ class Run:
             self.restore(session, done)
             self._history = json.loads(self._history_file.read_text())[: done + 1]
             print(f"{self.logdir}: {'nothing left to train' if done == epochs else 'going on'} after epoch {done}.")
-        for part in ("train", "test"):  # TensorBoard drops what a killed run wrote past its checkpoint.
-            self.writer(part).add_session_log(tf.SessionLog(status=tf.SessionLog.START), done + 1)
         self._bar = tqdm(
             total=epochs * images_per_epoch,
             initial=max(done, 0) * images_per_epoch,
@@ -116,6 +118,8 @@ class Run:
         """The writer of TensorBoard's events for a part of the data, or of the run."""
         if part not in self._writers:
             self._writers[part] = tf.summary.FileWriter(str(self.logdir / part))
+            # TensorBoard then drops what an earlier or a killed run wrote past this step.
+            self._writers[part].add_session_log(tf.SessionLog(status=tf.SessionLog.START), self._first_step)
         return self._writers[part]
 
     def write(self, part: str, epoch: int, figures: dict[str, float], summary: bytes | None = None) -> None:
@@ -123,7 +127,7 @@ class Run:
 
         Args:
             part: "train" or "test", which share TensorBoard's plots.
-            figures: names and numbers; the test set's make the epoch's line on the screen.
+            figures: names and numbers; those written last make the epoch's line on the screen.
             summary: what else `tf.summary` made.
         """
         scalars = [tf.Summary.Value(tag=name, simple_value=value) for name, value in figures.items()]
@@ -144,9 +148,8 @@ class Run:
             self._saver.save(session, str(checkpoint), global_step=epoch, write_meta_graph=False)
         except tf.errors.OpError as error:
             raise UserError(f"{checkpoint}-{epoch} cannot be written: {_first_line(error)}") from error
-        shown = "".join(
-            f"  {name} {value:8.{4 if 0 <= value <= 1 else 2}f}" for name, value in self._figures["test"].items()
-        )
+        *_, figures = self._figures.values()
+        shown = "".join(f"  {name} {value:8.{4 if 0 <= value <= 1 else 2}f}" for name, value in figures.items())
         tqdm.write(f"Epoch {epoch:3d}{shown}  {seconds:5.1f} s")
 
     def restore(self, session: tf.Session, epoch: int) -> None:
@@ -177,8 +180,6 @@ class Run:
         }
         _write_json(self.logdir / "results.json", results)
         print(f"Pictures are in {self.figures_dir}, numbers in {self.logdir / 'results.json'}.")
-        for writer in self._writers.values():
-            writer.close()
         return results
 
     def _acquire_lock(self) -> None:
