@@ -17,7 +17,7 @@ import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import calibration, command_line, mnist, plotting
-from lecture10_vae.utils.training import Run
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 
 def define_network(inputs, hidden_size=100):
@@ -34,24 +34,33 @@ class Classification(NamedTuple):
     label: tf.Tensor  # int32 [N]
     log_prob: tf.Tensor  # [N], of the label, in nats
     probability: tf.Tensor  # [N, 10], of each digit
-    optimize: tf.Operation
+    optimize: tf.Operation  # a gradient step on all images fed, as on the slide
+    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of them, faster
 
 
-def build_graph(hidden_size=100, learning_rate=1e-3, seed=0) -> Classification:
+def build_graph(hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> Classification:
     """Slide 20, as a static graph."""
     set_random_seed(seed)
+    network = tf.make_template("network", define_network, hidden_size=hidden_size)
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")
     label = tf.placeholder(tf.int32, [None], "label")  # the digit itself: log_prob takes no one-hot vector
-    with tf.variable_scope("network"):
-        dist = define_network(tf.layers.flatten(images), hidden_size)
+    dist = network(tf.layers.flatten(images))
     with tf.name_scope("loss"):
         log_prob = dist.log_prob(label)
         loss = tf.reduce_mean(-log_prob)  # Cross entropy; the mean, so that the step does not grow with the batch
+    optimizer = tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("optimize"):
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(loss)
+        optimize = optimizer.minimize(loss)
+
+    def optimize_batch(images, label):  # the same once more, as XLA compiles it
+        dist = network(tf.layers.flatten(images))
+        return optimizer.minimize(tf.reduce_mean(-dist.log_prob(label)))
+
+    with tf.name_scope("optimize_batches"):
+        optimize_batches = each_batch(optimize_batch, batch_size, images, label)
     with tf.name_scope("probability"):
         probability = dist.probs_parameter()
-    return Classification(images, label, log_prob, probability, optimize)
+    return Classification(images, label, log_prob, probability, optimize, optimize_batches)
 
 
 def evaluate(session: tf.Session, graph: Classification, data: mnist.Dataset) -> dict[str, float]:
@@ -108,12 +117,13 @@ def main(
     with tf.Graph().as_default(), tf.Session() as session, Run("classification", logdir, config, fresh) as run:
         train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        graph = build_graph(hidden_size, learning_rate, seed)
+        graph = build_graph(hidden_size, batch_size, learning_rate, seed)
         print(f"The classifier of slide 20 on {len(train.images):,} MNIST digits; test set, log probability in nats:")
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, labels in run.progress(mnist.batches(train, batch_size, [seed, epoch], shift=1)):
-                    session.run(graph.optimize, {graph.images: images, graph.label: labels})
+                batches = mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch], shift=1)
+                for images, labels in run.progress(batches):
+                    session.run(graph.optimize_batches, {graph.images: images, graph.label: labels})
             run.write("train", epoch, evaluate(session, graph, train_sample))
             run.write("test", epoch, evaluate(session, graph, test))
             run.save(session, epoch)

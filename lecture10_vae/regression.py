@@ -21,7 +21,7 @@ import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.training import Run
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 
 def define_network(inputs, hidden_size=100, learn_stddev=False):
@@ -44,26 +44,36 @@ class Regression(NamedTuple):
     log_prob: tf.Tensor  # [N], of the label, in nats
     squared_error: tf.Tensor  # [N], summed over the ten outputs
     loss: tf.Tensor  # []
-    optimize: tf.Operation
+    optimize: tf.Operation  # a gradient step on all images fed, as on the slide
+    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of them, faster
 
 
-def build_graph(hidden_size=100, learn_stddev=False, learning_rate=1e-3, seed=0) -> Regression:
+def build_graph(hidden_size=100, learn_stddev=False, batch_size=100, learning_rate=1e-3, seed=0) -> Regression:
     """Slide 18, as a static graph."""
     set_random_seed(seed)
+    network = tf.make_template("network", define_network, hidden_size=hidden_size, learn_stddev=learn_stddev)
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")
     digit = tf.placeholder(tf.int32, [None], "digit")
     label = tf.one_hot(digit, 10, name="label")
-    with tf.variable_scope("network"):
-        dist = define_network(tf.layers.flatten(images), hidden_size, learn_stddev)
-        mean, stddev = dist.mean(), dist.stddev()
+    dist = network(tf.layers.flatten(images))
     with tf.name_scope("loss"):
         log_prob = dist.log_prob(label)
         loss = tf.reduce_mean(-log_prob)  # Squared error; the mean, so that the step does not grow with the batch
+    optimizer = tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("optimize"):
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(loss)
+        optimize = optimizer.minimize(loss)
+
+    def optimize_batch(images, label):  # the same once more, as XLA compiles it
+        dist = network(tf.layers.flatten(images))
+        return optimizer.minimize(tf.reduce_mean(-dist.log_prob(label)))
+
+    with tf.name_scope("optimize_batches"):
+        optimize_batches = each_batch(optimize_batch, batch_size, images, label)
+    with tf.name_scope("output"):
+        mean, stddev = dist.mean(), dist.stddev()
     with tf.name_scope("squared_error"):
         squared_error = tf.reduce_sum((label - mean) ** 2, axis=1)
-    return Regression(images, digit, mean, stddev, log_prob, squared_error, loss, optimize)
+    return Regression(images, digit, mean, stddev, log_prob, squared_error, loss, optimize, optimize_batches)
 
 
 def evaluate(session: tf.Session, graph: Regression, data: mnist.Dataset) -> dict[str, float]:
@@ -124,12 +134,13 @@ def main(
     with tf.Graph().as_default(), tf.Session() as session, Run("regression", logdir, config, fresh) as run:
         train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        graph = build_graph(hidden_size, learn_stddev, learning_rate, seed)
+        graph = build_graph(hidden_size, learn_stddev, batch_size, learning_rate, seed)
         print(f"The regression of slide 18 on {len(train.images):,} MNIST digits; test set, log probability in nats:")
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, digits in run.progress(mnist.batches(train, batch_size, [seed, epoch], shift=1)):
-                    session.run(graph.optimize, {graph.images: images, graph.digit: digits})
+                batches = mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch], shift=1)
+                for images, digits in run.progress(batches):
+                    session.run(graph.optimize_batches, {graph.images: images, graph.digit: digits})
             run.write("train", epoch, evaluate(session, graph, train_sample))
             run.write("test", epoch, evaluate(session, graph, test))
             run.save(session, epoch)

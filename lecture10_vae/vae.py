@@ -21,7 +21,7 @@ from scipy.special import logsumexp, ndtri
 from lecture10_vae import lower_bound
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.training import Run
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch, each_batch_noise
 
 
 def make_prior(code_size=2):
@@ -61,25 +61,27 @@ class VAE(NamedTuple):
     kl: tf.Tensor  # [N], KL[Q(z|x) || P(z)]
     elbo: tf.Tensor  # [N]
     log_weight: tf.Tensor  # [N], ln P(x,z) - ln Q(z|x)
-    optimize: tf.Operation
+    optimize: tf.Operation  # a gradient step on all images fed, as on the slide
+    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of them, faster
     samples: tf.Tensor  # [10, 28, 28], decoded codes of the prior
     summary: tf.Tensor  # for TensorBoard
 
 
-def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VAE:
+def build_graph(code_size=2, hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> VAE:
     """Slides 22-23, as a static graph."""
     set_random_seed(seed)
     step = tf.train.get_or_create_global_step()
-    with tf.name_scope("draw"):
-        draw = tf.stack([seed, tf.cast(step, tf.int32)])  # new noise each step, the same whenever a run is repeated
+
+    # Templates, so that every call of the encoder, and of the decoder, shares one set of weights
+    encoder = tf.make_template("encoder", make_encoder, code_size=code_size, hidden_size=hidden_size)
+    decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)
 
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")
     with tf.name_scope("prior"):
         prior = make_prior(code_size)
-    with tf.variable_scope("encoder"):
-        posterior = make_encoder(images, code_size, hidden_size)
-    decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)  # both calls share one set of weights
+    posterior = encoder(images)
     with tf.name_scope("code"):
+        draw = tf.stack([seed, tf.cast(step, tf.int32)])  # new at each step, the same whenever a run is repeated
         code = posterior.sample(seed=draw)
         mean, stddev = posterior.mean(), posterior.stddev()
     dist = decoder(code)
@@ -90,8 +92,20 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VAE
         elbo = reconstruction - kl
         log_prior = prior.log_prob(code)
         log_weight = reconstruction + log_prior - posterior.log_prob(code)  # the bound's first form on slide 6
+    optimizer = tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("optimize"):  # the mean, so that the step does not grow with the batch
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo), step)
+        optimize = optimizer.minimize(-tf.reduce_mean(elbo), step)
+
+    def optimize_batch(images, noise):  # the same once more, as XLA compiles it
+        posterior = encoder(images)
+        dist = decoder(posterior.mean() + posterior.stddev() * noise)
+        elbo = dist.log_prob(images) - tfd.kl_divergence(posterior, prior)
+        return optimizer.minimize(-tf.reduce_mean(elbo), step)
+
+    with tf.name_scope("optimize_batches"):
+        # Drawn beforehand, since XLA would draw other numbers from the same seed than posterior.sample does
+        noise = each_batch_noise(draw, batch_size, images, code_size)
+        optimize_batches = each_batch(optimize_batch, batch_size, images, noise)
 
     with tf.name_scope("samples"):
         samples = decoder(prior.sample(10, seed=[seed, 0])).mean()  # for visualization
@@ -107,7 +121,7 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VAE
         )
     return VAE(
         images, draw, mean, stddev, code, log_prior, dist.distribution.logits,
-        reconstruction, kl, elbo, log_weight, optimize, samples, summary,
+        reconstruction, kl, elbo, log_weight, optimize, optimize_batches, samples, summary,
     )  # fmt: skip
 
 
@@ -222,12 +236,12 @@ def main(
     config["pixels"] = "grey"
     with tf.Graph().as_default(), tf.Session() as session, Run("vae", logdir, config, fresh) as run:
         train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-        graph = build_graph(code_size, hidden_size, learning_rate, seed)
+        graph = build_graph(code_size, hidden_size, batch_size, learning_rate, seed)
         print(f"The VAE of slides 22-26 on {len(train.images):,} grey MNIST digits; test set, nats per image:")
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, _ in run.progress(mnist.batches(train, batch_size, seed=[seed, epoch])):
-                    session.run(graph.optimize, {graph.images: images})
+                for images, _ in run.progress(mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch])):
+                    session.run(graph.optimize_batches, {graph.images: images})
             run.write("train", epoch, *evaluate(session, graph, train.images[:10_000]))
             run.write("test", epoch, *evaluate(session, graph, test.images))
             run.save(session, epoch)

@@ -27,7 +27,7 @@ from lecture10_vae import lower_bound, vae
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.command_line import UserError
-from lecture10_vae.utils.training import Run
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch, each_batch_noise
 
 RECORDED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 400)
 
@@ -60,10 +60,13 @@ class VariationalInference(NamedTuple):
     logit: tf.Tensor  # [N, 28, 28], of the pixels given that code
     elbo: tf.Tensor  # [N], in nats
     infer: tf.Operation  # a gradient step on mean and stddev
-    optimize: tf.Operation  # the same, and a gradient step on theta
+    optimize: tf.Operation  # the same, and a gradient step on theta: slide 7
+    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of the images fed, faster
 
 
-def build_graph(num_images, code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> VariationalInference:
+def build_graph(
+    num_images, code_size=2, hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0
+) -> VariationalInference:
     """Slide 7, as a static graph."""
     set_random_seed(seed)
     step = tf.train.get_or_create_global_step()
@@ -74,26 +77,39 @@ def build_graph(num_images, code_size=2, hidden_size=100, learning_rate=1e-3, se
     rate = tf.placeholder_with_default(0.03, [], "rate")  # higher than theta's, as an image comes but once an epoch
     with tf.name_scope("prior"):
         prior = vae.make_prior(code_size)
-    with tf.variable_scope("posterior"):
-        posterior = make_posterior(index, num_images, code_size)
-        mean, stddev = posterior.mean(), posterior.stddev()
-    with tf.name_scope("code"):
-        code = posterior.sample(seed=draw)  # z = sigma eps + mu
+    every_posterior = tf.make_template("posterior", make_posterior, num_images=num_images, code_size=code_size)
     decoder = tf.make_template("decoder", vae.make_decoder, hidden_size=hidden_size)
+    posterior = every_posterior(index)
+    with tf.name_scope("code"):
+        mean, stddev = posterior.mean(), posterior.stddev()
+        code = posterior.sample(seed=draw)  # z = sigma eps + mu
     dist = decoder(code)
 
     with tf.name_scope("elbo"):
         elbo = dist.log_prob(images) - tfd.kl_divergence(posterior, prior)
         log_prior = prior.log_prob(code)
         loss = -tf.reduce_mean(elbo)
+    variables, theta = tf.trainable_variables("posterior"), tf.trainable_variables("decoder")
+    inference, learning = tf.train.AdamOptimizer(rate), tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("infer"):
-        infer = tf.train.AdamOptimizer(rate).minimize(loss, step, tf.trainable_variables("posterior"))
+        infer = inference.minimize(loss, step, variables)
     with tf.name_scope("optimize"):
-        learn = tf.train.AdamOptimizer(learning_rate).minimize(loss, var_list=tf.trainable_variables("decoder"))
-        optimize = tf.group(infer, learn)
+        optimize = tf.group(infer, learning.minimize(loss, var_list=theta))
+
+    def optimize_batch(images, index, noise):  # the same once more, as XLA compiles it
+        posterior = every_posterior(index)
+        dist = decoder(posterior.mean() + posterior.stddev() * noise)
+        loss = -tf.reduce_mean(dist.log_prob(images) - tfd.kl_divergence(posterior, prior))
+        gradients = tf.gradients(loss, variables + theta)
+        inference.apply_gradients(zip(gradients[:2], variables, strict=True), step)
+        return learning.apply_gradients(zip(gradients[2:], theta, strict=True))
+
+    with tf.name_scope("optimize_batches"):
+        noise = each_batch_noise(draw, batch_size, images, code_size)
+        optimize_batches = each_batch(optimize_batch, batch_size, images, index, noise)
     logit = dist.distribution.logits
     return VariationalInference(
-        images, index, rate, draw, mean, stddev, code, log_prior, logit, elbo, infer, optimize
+        images, index, rate, draw, mean, stddev, code, log_prior, logit, elbo, infer, optimize, optimize_batches
     )  # fmt: skip
 
 
@@ -258,12 +274,12 @@ def main(
     train = mnist.Dataset(train.images[:train_images], np.arange(min(train_images, len(train.labels))))
     test = mnist.Dataset(test.images[:test_images], test.labels[:test_images])
     with tf.Graph().as_default(), tf.Session() as session, Run("variational_inference", logdir, config, fresh) as run:
-        graph = build_graph(len(train.images), 2, hidden_size, learning_rate, seed)
+        graph = build_graph(len(train.images), 2, hidden_size, batch_size, learning_rate, seed)
         print(f"Slide 7 on {len(train.images):,} grey MNIST digits, each with a Q(z) of its own; nats per image:")
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, index in run.progress(mnist.batches(train, batch_size, [seed, epoch])):
-                    session.run(graph.optimize, {graph.images: images, graph.index: index})
+                for images, index in run.progress(mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch])):
+                    session.run(graph.optimize_batches, {graph.images: images, graph.index: index})
             elbo = session.run(graph.elbo, {graph.images: train.images, graph.index: train.labels}).mean()
             run.write("train", epoch, {"elbo": elbo})
             run.save(session, epoch)

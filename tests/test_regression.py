@@ -78,20 +78,11 @@ def test_defaults_reach_the_lectures_accuracy(tmp_path):
     assert results["test_accuracy"] >= 0.975
 
 
-def test_training_moves_images_by_a_pixel_at_most(small_mnist):
+def test_training_moves_each_image_by_a_pixel_at_most(small_mnist):
     dataset = small_mnist["test"]
-    plain = mnist.batches(dataset, 100, [0, 1])
-    shifts = set()
-    for (images, labels), (moved, moved_labels) in zip(
-        plain, mnist.batches(dataset, 100, [0, 1], shift=1), strict=True
-    ):
-        assert labels.tolist() == moved_labels.tolist()
-        fitting = [
-            (down, right)
-            for down in (-1, 0, 1)
-            for right in (-1, 0, 1)
-            if np.array_equal(moved, np.roll(images, (down, right), (1, 2)))
-        ]
-        assert len(fitting) == 1
-        shifts.update(fitting)
-    assert len(shifts) > 3
+    (plain,), (moved,) = (list(mnist.batches(dataset, 1_000, [0, 1], shift=shift)) for shift in (0, 1))
+    assert plain.labels.tolist() == moved.labels.tolist()
+    shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
+    fits = np.array([(moved.images == np.roll(plain.images, shift, (1, 2))).all(axis=(1, 2)) for shift in shifts])
+    assert (fits.sum(axis=0) == 1).all()
+    assert (fits.sum(axis=1) > 70).all()  # each of the nine shifts is about as frequent

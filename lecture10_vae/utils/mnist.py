@@ -41,7 +41,7 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
 def batches(dataset: Dataset, batch_size: int, seed: int | list[int], shift: int = 0) -> Iterator[Dataset]:
     """Yields the whole data set once, in an order drawn from `seed`; the last mini-batch may be smaller.
 
-    With a `shift`, each mini-batch is moved by up to so many pixels each way, drawn from `seed` too.
+    With a `shift`, each image is moved by up to so many pixels each way, drawn from `seed` too.
     """
     random = np.random.default_rng(seed)
     order = random.permutation(len(dataset.labels))
@@ -49,7 +49,10 @@ def batches(dataset: Dataset, batch_size: int, seed: int | list[int], shift: int
         chosen = order[start : start + batch_size]
         images = dataset.images[chosen]
         if shift:  # MNIST's digits have a margin of four pixels, so that none is cut by the rolling
-            images = np.roll(images, random.integers(-shift, shift + 1, size=2), axis=(1, 2))
+            moves = random.integers(-shift, shift + 1, size=(len(chosen), 2))
+            for move in np.unique(moves, axis=0):
+                moved = (moves == move).all(axis=1)
+                images[moved] = np.roll(images[moved], move, axis=(1, 2))
         yield Dataset(images, dataset.labels[chosen])
 
 

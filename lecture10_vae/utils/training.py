@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import filelock
@@ -13,8 +13,10 @@ import numpy as np
 import scipy
 from tqdm import tqdm
 
-from lecture10_vae.tf1 import tf, tfp
+from lecture10_vae.tf1 import tf, tfd, tfp
 from lecture10_vae.utils.command_line import UserError
+
+BATCHES_PER_RUN = 20  # mini-batches a session.run: enough to make its cost small, and to see the progress bar move
 
 # All that a run writes in its folder, and so all that --fresh removes there.
 _WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test"]
@@ -214,6 +216,44 @@ class Run:
         """The epoch of the last full checkpoint; -1 if there is none."""
         latest = tf.train.latest_checkpoint(str(self.logdir / "checkpoints"))
         return int(latest.rpartition("-")[2]) if latest else -1
+
+
+def each_batch(optimize: Callable[..., tf.Operation], batch_size: int, *arrays: tf.Tensor) -> tf.Operation:
+    """One operation that calls `optimize` on mini-batch after mini-batch of the arrays fed to a single session.run.
+
+    XLA compiles the loop, and with it the network, its gradients and the optimizer, into one program. For
+    small networks, most of the time goes to Python and TensorFlow's scheduler; they then have their say but once.
+
+    Args:
+        optimize: from mini-batches of the arrays to a gradient step. It may use, but not create, variables.
+        batch_size: how many rows make a mini-batch; fed fewer rows, they are one mini-batch.
+        arrays: tensors or placeholders with the same number of rows, a multiple of `batch_size` or fewer.
+    """
+
+    @tf.function(jit_compile=True)
+    def loop(*arrays):
+        size = tf.minimum(batch_size, tf.shape(arrays[0])[0])
+        stacked = [tf.reshape(array, tf.concat([[-1, size], tf.shape(array)[1:]], axis=0)) for array in arrays]
+        for i in tf.range(tf.shape(stacked[0])[0]):
+            optimize(*(tf.ensure_shape(batch[i], array.shape) for batch, array in zip(stacked, arrays, strict=True)))
+        return size  # a function without an output would be no operation to run
+
+    return loop(*arrays).op
+
+
+def each_batch_noise(draw: tf.Tensor, batch_size: int, images: tf.Tensor, code_size: int) -> tf.Tensor:
+    """Noise for the codes of images [N, ...], [N, code_size]: what a Gaussian's `sample(seed=draw)` adds to its mean.
+
+    Args:
+        draw: int32 [2], the seed and the step of the first mini-batch; the next mini-batch has the next step.
+    """
+    rows = tf.shape(images)[0]
+    size = tf.minimum(batch_size, rows)
+    standard = tfd.MultivariateNormalDiag(tf.zeros([size, code_size]), tf.ones([size, code_size]))
+    noise = tf.map_fn(
+        lambda i: standard.sample(seed=tf.stack([draw[0], draw[1] + i])), tf.range(rows // size), tf.float32
+    )
+    return tf.reshape(noise, [rows, code_size])
 
 
 def _write_json(path: Path, content: object) -> None:
