@@ -209,9 +209,8 @@ def test_unfamiliar_images_are_what_they_say(small_mnist):
     found = uncertainty.make_unfamiliar(images)
     shuffled, noise = found["shuffled pixels"], found["noise"]
     np.testing.assert_array_equal(np.sort(shuffled.reshape(-1, 784)), np.sort(images.reshape(-1, 784)))
-    moved = shuffled != images
-    assert moved.any(axis=(1, 2)).all()
-    assert len({tuple(pixels) for pixels in (moved[:10]).reshape(10, -1)}) == 10  # each in an order of its own
+    alike = uncertainty.make_unfamiliar(np.repeat(images[:1], 10, axis=0))["shuffled pixels"]
+    assert len({tuple(pixels) for pixels in alike.reshape(10, 784)}) == 10  # each in an order of its own
     assert noise.shape == images.shape
     assert (noise.min(), noise.max(), noise.mean()) == (
         pytest.approx(0, abs=1e-4),
