@@ -2,16 +2,16 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference lecture test test-slow check format tensorboard
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture test test-slow check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
 
-distributions regression classification lower_bound variational_inference: .venv/ready
+distributions regression classification lower_bound variational_inference bayesian_network: .venv/ready
 	$(BIN)/python lecture10_vae/$@.py
 
 # The VAE comes before variational_inference, which measures it.
-lecture: lower_bound vae variational_inference distributions regression classification
+lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2

@@ -73,13 +73,15 @@ def outputs(
     labels: np.ndarray,
     values: np.ndarray,
     stddev: np.ndarray | None = None,
+    draws: np.ndarray | None = None,
     *,
     name: str,
     title: str,
 ) -> Figure:
     """A dozen digits [12, 28, 28], each over ten numbers that a network gave it [12, 10], with error bars if known.
 
-    The bar of the right digit, from labels [12], is green, and that of a wrong answer red.
+    The bar of the right digit, from labels [12], is green, and that of a wrong answer red. Where the numbers are means
+    over draws [draws, 12, 10], each draw is a dot.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(16, 9), layout="constrained")
@@ -92,8 +94,12 @@ def outputs(
             axes = figure.add_subplot(grid[2 * row + 1, column], sharey=figure.axes[1] if place else None)
             errors = None if stddev is None else stddev[place]
             axes.bar(range(10), value, color=color, yerr=errors, error_kw={"capsize": 3, "elinewidth": 1.5})
+            if draws is not None:
+                aside = np.linspace(-0.3, 0.3, len(draws))[:, np.newaxis]
+                axes.plot(aside + np.arange(10), draws[:, place], ".", color="black", markersize=3)
             axes.set(xticks=range(10), ylabel=name if column == 0 else "")
             axes.tick_params("x", labelsize=12)
+            axes.get_xticklabels()[label].set(color="tab:green", weight="bold")  # its bar may be too low to see
             axes.tick_params("y", labelleft=column == 0)
         figure.suptitle(title)
     return figure
@@ -129,6 +135,104 @@ def confusion(answers: np.ndarray, labels: np.ndarray) -> Figure:
             axes.text(answer, label, counts[label, answer] or "", ha="center", va="center", color=color)
         axes.set(xlabel="answer", ylabel="digit", xticks=range(10), yticks=range(10))
         axes.set_title(f"{mistakes.sum()} of {counts.sum():,} test images mistaken")
+    return figure
+
+
+def weights(mean: np.ndarray, stddev: np.ndarray) -> Figure:
+    """The mean and the stddev of weights [784, 10], each as ten pictures, one for each class."""
+    limit = np.quantile(np.abs(mean), 0.995)
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 4.4), layout="constrained")
+        axes = figure.subplots(2, 1, sharex=True)
+        for axis, name, values, colors, least in zip(
+            axes, ("mean", "stddev"), (mean, stddev), ("RdBu_r", "viridis"), (-limit, 0), strict=True
+        ):
+            most = limit if least else 1
+            pictures = tile(values.T.reshape(10, 28, 28), columns=10)
+            shown = axis.imshow(pictures, cmap=colors, vmin=least, vmax=most, interpolation="nearest")
+            axis.set(yticks=[], ylabel=name)
+            axis.spines[:].set_visible(False)
+            for edge in range(28, 280, 28):
+                axis.axvline(edge - 0.5, color="white", linewidth=3)
+            figure.colorbar(shown, ax=axis, aspect=8, pad=0.01, extend="both" if least else "neither")
+        axes[0].set_title("What each pixel says for a digit (red) or against it (blue), and how unsure that is")
+        axes[0].tick_params("x", length=0)
+        axes[1].set(xticks=28 * np.arange(10) + 13.5, xticklabels=range(10), xlabel="digit")
+    return figure
+
+
+PARTS = {"expected_entropy_nats": "left open by the data", "mutual_information_nats": "left open by the weights"}
+PART_COLORS = ["#7fb2d9", "#ffb366"]
+
+
+def rotation(turned: np.ndarray, degrees: list[float], bayesian: dict, point_estimate: dict) -> Figure:
+    """Accuracy and entropies, lists over degrees by name for each predictor, over one digit so turned [A, 28, 28]."""
+    half = (degrees[1] - degrees[0]) / 2
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 11), layout="constrained")
+        upper, lower, strip = figure.subplots(3, 1, sharex=True, height_ratios=[2, 3, 1])
+        upper.plot(degrees, bayesian["accuracy"], "o-", label="Bayesian")
+        upper.plot(degrees, point_estimate["accuracy"], "s--", color="black", label="point estimate")
+        upper.set(ylabel="accuracy", ylim=(0, 1), title="Test digits, turned: is it less sure where it is less right?")
+        upper.legend()
+        values, labels = [bayesian[name] for name in PARTS], [f"Bayesian, {part}" for part in PARTS.values()]
+        lower.stackplot(degrees, values, labels=labels, colors=PART_COLORS)
+        lower.plot(degrees, point_estimate["entropy_nats"], "s--", color="black", label="point estimate")
+        lower.axhline(np.log(10), color="gray", linestyle=":", label="no idea: ln 10")
+        lower.set(ylabel="mean entropy, nats", ylim=(0, 2.5))
+        lower.legend(ncols=2, loc="center right")
+        extent = (degrees[0] - half, degrees[-1] + half, 0, 1)
+        strip.imshow(tile(turned, len(turned)), cmap=INK, vmin=0, vmax=1, extent=extent, aspect="auto")
+        strip.set(xlabel="degrees", xticks=degrees, yticks=[])
+        strip.spines[:].set_visible(False)
+    return figure
+
+
+def unfamiliar(examples: dict[str, np.ndarray], bayesian: dict, point_estimate: dict) -> Figure:
+    """Mean entropies of named sets of images for each predictor, over the first four of each set [N, 28, 28]."""
+    places = np.arange(len(examples))
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(16, 9), layout="constrained")
+        grid = figure.add_gridspec(2, len(examples), height_ratios=[4, 1])
+        axes = figure.add_subplot(grid[0, :])
+        below = np.zeros(len(examples))
+        for (name, part), color in zip(PARTS.items(), PART_COLORS, strict=True):
+            values = np.array([bayesian[images][name] for images in examples])
+            axes.bar(places - 0.2, values, 0.36, below, color=color, label=f"Bayesian, {part}")
+            below += values
+        plain = [point_estimate[images]["entropy_nats"] for images in examples]
+        axes.bar(places + 0.2, plain, 0.36, color="gray", label="point estimate")
+        axes.axhline(np.log(10), color="gray", linestyle=":", label="no idea: ln 10")
+        axes.set(xticks=places, xticklabels=examples, xlim=(-0.5, len(examples) - 0.5), ylabel="mean entropy, nats")
+        axes.set(title="Is it less sure of what it was not trained on?", ylim=(0, 3))
+        axes.legend(ncols=2, loc="upper center")
+        for place, images in enumerate(examples.values()):
+            apart = np.pad(images[:4], [(0, 0), (2, 2), (2, 2)])
+            show_images(figure.add_subplot(grid[1, place]), apart, columns=4)
+    return figure
+
+
+def pruning(kept: list[float], **accuracy: list[float]) -> Figure:
+    """Accuracy over the fraction of the weights kept, for each way to choose them: by_... or point_estimate_by_...."""
+    signs = {
+        "size": "|weight|",
+        "mean": "|mean|",
+        "effect": "|weight| x pixel's stddev",
+        "signal_to_noise": "|mean| / stddev",
+    }
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(12, 8), layout="constrained")
+        axes = figure.add_subplot()
+        for (name, values), style in zip(accuracy.items(), ("o-", "^-", "s--", "v:"), strict=True):
+            predictor, _, sign = name.rpartition("by_")
+            label = f"{'point estimate' if predictor else 'Bayesian'}, largest {signs[sign]}"
+            axes.plot(kept, values, style, color="black" if predictor else None, label=label)
+        axes.set(xscale="log", ylim=(0, 1), xlabel="weights kept; the others are set to zero", ylabel="accuracy")
+        axes.set_xticks(kept, [f"{fraction:.0%}" for fraction in kept])
+        axes.set_xticks([], minor=True)
+        axes.set_title("Test accuracy: which weights can go?")
+        axes.grid(alpha=0.3)
+        axes.legend(loc="upper left", fontsize=14)
     return figure
 
 

@@ -151,7 +151,7 @@ class Run:
         except tf.errors.OpError as error:
             raise UserError(f"{checkpoint}-{epoch} cannot be written: {_first_line(error)}") from error
         *_, figures = self._figures.values()
-        shown = "".join(f"  {name} {value:8.{4 if 0 <= value <= 1 else 2}f}" for name, value in figures.items())
+        shown = "".join(f"  {name} {value:8.{4 if abs(value) <= 1 else 2}f}" for name, value in figures.items())
         tqdm.write(f"Epoch {epoch:3d}{shown}  {seconds:5.1f} s")
 
     def restore(self, session: tf.Session, epoch: int) -> None:

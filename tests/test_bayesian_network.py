@@ -1,0 +1,357 @@
+"""Slides 11 and 27-29: the bound, its parts and the predictions, against numpy on drawn weights."""
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy.special import log_softmax, softmax
+from scipy.stats import entropy, norm
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lecture10_vae import bayesian_network
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import mnist, plotting, uncertainty
+
+
+class Trained:
+    """A network after five epochs on `small_mnist`, and what tests ask of it."""
+
+    def __init__(self, session, data, bayesian_bias):
+        self.session = session
+        self.graph = bayesian_network.build_graph(2_000, bayesian_bias)
+        # A Gaussian from the same mean, stddev and draw has the same sample.
+        self._weights = tfd.MultivariateNormalDiag(self.graph.mean, self.graph.stddev).sample(seed=self.graph.draw)
+        session.run(tf.global_variables_initializer())
+        for epoch in range(5):
+            for images, labels in mnist.batches(data["train"], 50, seed=epoch):
+                session.run(self.graph.optimize, {self.graph.images: images, self.graph.label: labels})
+        self.variables = {variable.op.name: session.run(variable) for variable in tf.trainable_variables()}
+        self.mean, self.stddev = session.run([self.graph.mean, self.graph.stddev])
+
+    def run(self, fetches, data, draw=(7, -1)):
+        feed = {self.graph.images: data.images, self.graph.label: data.labels, self.graph.draw: draw}
+        return self.session.run(fetches, feed)
+
+    def weights(self, draw):
+        return self.session.run(self._weights, {self.graph.draw: draw}).astype(np.float64)
+
+    def logits(self, images, draw):
+        """In numpy, of the drawn weights."""
+        pixels = images.reshape(len(images), 784)
+        if "network/bias" in self.variables:
+            return pixels @ self.weights(draw) + self.variables["network/bias"]
+        return np.hstack([pixels, np.ones((len(images), 1))]) @ self.weights(draw)
+
+
+@pytest.fixture(scope="module", params=[False, True], ids=["plain bias", "Bayesian bias"])
+def trained(request, small_mnist):
+    with tf.Graph().as_default(), tf.Session() as session:
+        yield Trained(session, small_mnist, bayesian_bias=request.param)
+
+
+def test_network_is_the_layer_of_slides_27_and_28(trained, small_mnist):
+    test = small_mnist["test"]
+    probability, log_prob = trained.run([trained.graph.probability, trained.graph.log_prob], test)
+    logits = trained.logits(test.images, (7, -1))
+    np.testing.assert_allclose(probability, softmax(logits, axis=1), rtol=1e-3, atol=1e-6)
+    by_hand = log_softmax(logits, axis=1)[np.arange(1_000), test.labels].mean()
+    assert log_prob == pytest.approx(by_hand, rel=1e-4)
+    assert logits.min() < -1  # where a relu would show
+
+
+def test_define_network_takes_the_slides_arguments():
+    with tf.Graph().as_default():
+        dist, posterior, prior = bayesian_network.define_network(tf.placeholder(tf.float32, [None, 28, 28]), 7)
+        assert dist.logits.shape.as_list() == [None, 7]
+        assert (posterior.batch_shape, posterior.event_shape) == ([784], [7])
+        with tf.Session() as session:
+            session.run(tf.global_variables_initializer())
+            assert (session.run(prior.mean()) == 0).all()
+            assert (session.run(prior.stddev()) == 1).all()
+            assert session.run(posterior.stddev()) == pytest.approx(np.log1p(np.exp(-4)), rel=1e-4)
+
+
+def test_kl_is_its_closed_form_and_the_mean_log_ratio_of_draws(trained):
+    mean, stddev = trained.mean.astype(np.float64), trained.stddev.astype(np.float64)
+    closed_form = (0.5 * (mean**2 + stddev**2 - 1) - np.log(stddev)).sum()
+    kl = trained.session.run(trained.graph.kl)
+    assert kl * 2_000 == pytest.approx(closed_form, rel=1e-5)
+
+    draws = mean + stddev * np.random.default_rng(0).standard_normal((500, *mean.shape))
+    log_ratios = (norm.logpdf(draws, mean, stddev) - norm.logpdf(draws)).sum(axis=(1, 2))
+    assert kl * 2_000 == pytest.approx(log_ratios.mean(), abs=4 * log_ratios.std() / np.sqrt(500))
+
+
+def test_mini_batch_bounds_average_to_the_full_bound(trained, small_mnist):
+    train, graph = small_mnist["train"], trained.graph
+    bounds = [trained.run(graph.elbo, batch) for batch in mnist.batches(train, 50, seed=1)]
+    log_prob, kl, elbo = trained.run([graph.log_prob, graph.kl, graph.elbo], train)
+    assert elbo == pytest.approx(log_prob - kl, rel=1e-6)
+    assert np.mean(bounds) == pytest.approx(elbo, rel=1e-5)
+    # N such shares are the bound of slide 11: the whole set's log probability less one whole divergence.
+    logits = trained.logits(train.images, (7, -1))
+    whole = log_softmax(logits, axis=1)[np.arange(2_000), train.labels].sum()
+    whole -= (0.5 * (trained.mean**2 + trained.stddev**2 - 1) - np.log(trained.stddev)).sum(dtype=np.float64)
+    assert 2_000 * elbo == pytest.approx(whole, rel=1e-4)
+
+
+def test_weights_are_drawn_from_the_posterior_anew_each_step(trained, small_mnist):
+    weights = np.stack([trained.weights((3, step)) for step in range(1_000)])
+    deviations = (weights - trained.mean) / trained.stddev
+    assert np.abs(deviations.mean(axis=0)).max() < 6 / np.sqrt(1_000)
+    assert deviations.std() == pytest.approx(1, abs=0.001)
+    np.testing.assert_array_equal(trained.weights((3, 0)), weights[0])
+    assert (trained.weights((4, 0)) != weights[0]).any()
+
+    graph = trained.graph
+    seed, step = trained.session.run(graph.draw)
+    assert (seed, step) == (0, 200)  # as many steps as mini-batches
+
+
+def test_each_loss_reaches_its_own_weights_alone(trained):
+    with trained.graph.elbo.graph.as_default():
+        variables = tf.trainable_variables()
+        reached = [gradient is not None for gradient in tf.gradients(trained.graph.elbo, variables)]
+        assert reached == [variable.op.name.startswith("network/") for variable in variables]
+        points = [gradient is not None for gradient in tf.gradients(trained.graph.point_probability, variables)]
+        assert points == [variable.op.name.startswith("point_estimate/") for variable in variables]
+
+
+def test_point_estimate_is_a_layer_of_the_same_shape(trained, small_mnist):
+    test = small_mnist["test"]
+    kernel, bias = (trained.variables[f"point_estimate/dense/{name}"] for name in ("kernel", "bias"))
+    assert kernel.shape == (784, 10)
+    predictors = bayesian_network.make_predictors(trained.session, trained.graph, draws=2)
+    prediction = predictors["point_estimate"](test.images)
+    expected = softmax(test.images.reshape(-1, 784).astype(np.float64) @ kernel + bias, axis=1)
+    np.testing.assert_allclose(prediction, expected[np.newaxis], rtol=1e-3, atol=1e-6)
+    assert np.mean(expected.argmax(axis=1) == test.labels) > 0.75  # it was trained too
+
+
+def test_predictions_average_and_split_as_numpy_does_on_drawn_weights(trained, small_mnist):
+    images, labels = small_mnist["test"]
+    prediction = bayesian_network.make_predictors(trained.session, trained.graph, draws=5)["bayesian"](images)
+    by_hand = np.stack([softmax(trained.logits(images, (draw, -1)), axis=1) for draw in range(5)])
+    np.testing.assert_allclose(prediction, by_hand, rtol=1e-3, atol=1e-6)
+
+    average = by_hand.sum(axis=0) / 5
+    found = uncertainty.split_entropy(prediction)
+    np.testing.assert_allclose(found.entropy, entropy(average, axis=1), rtol=1e-3, atol=1e-5)
+    np.testing.assert_allclose(found.expected_entropy, entropy(by_hand, axis=2).mean(axis=0), rtol=1e-3, atol=1e-5)
+    # The mutual information is the mean divergence of a draw's answer from the average answer.
+    divergences = (by_hand * np.log(by_hand / average)).sum(axis=2)
+    np.testing.assert_allclose(found.mutual_information, divergences.mean(axis=0), rtol=1e-2, atol=1e-5)
+    assert found.mutual_information.max() > 0.01
+
+    log_predictive = uncertainty.log_predictive(prediction, labels)
+    np.testing.assert_allclose(log_predictive, np.log(average[np.arange(1_000), labels]), rtol=1e-3, atol=1e-5)
+    mean_log = np.log(by_hand[:, np.arange(1_000), labels]).mean(axis=0)
+    assert (log_predictive >= mean_log - 1e-5).all()
+
+    scores = uncertainty.score(prediction, labels)
+    assert scores["accuracy"] == np.mean(average.argmax(axis=1) == labels)
+    assert scores["log_predictive_nats"] == pytest.approx(log_predictive.mean())
+
+
+def test_bound_is_averaged_over_draws(trained, small_mnist):
+    test = small_mnist["test"]
+    found = bayesian_network.bound(trained.session, trained.graph, test, draws=3)
+    elbos = [trained.run(trained.graph.elbo, test, (draw, -1)) for draw in range(3)]
+    assert len(set(elbos)) == 3
+    assert found["test_elbo_nats"] == pytest.approx(np.mean(elbos), rel=1e-6)
+    assert found["test_elbo_nats"] == pytest.approx(found["test_log_prob_nats"] - found["test_kl_nats"])
+
+
+def test_entropy_splits_into_the_extremes():
+    sure, torn = np.eye(4)[:2], np.full((2, 4), 0.25)
+    agreeing, disagreeing = np.stack([sure[:1], sure[:1]]), sure[:, np.newaxis]
+    for prediction, expected in (
+        (agreeing, (0, 0, 0)),
+        (disagreeing, (np.log(2), 0, np.log(2))),  # two draws, each sure of another class
+        (torn[:, np.newaxis], (np.log(4), np.log(4), 0)),
+    ):
+        np.testing.assert_allclose(np.array(uncertainty.split_entropy(prediction))[:, 0], expected, atol=1e-12)
+
+
+def test_scores_of_made_up_predictions_are_known():
+    # Averaged over two draws, ten images get 0.7 for class 0, which is the label of six: a gap of 0.1.
+    prediction = np.stack([np.tile([0.9, 0.1, 0.0], (10, 1)), np.tile([0.5, 0.2, 0.3], (10, 1))])
+    labels = np.array([0] * 6 + [1] * 4)
+    scores = uncertainty.score(prediction, labels)
+    assert scores["accuracy"] == 0.6
+    assert scores["calibration_error"] == pytest.approx(0.1)
+    assert scores["log_predictive_nats"] == pytest.approx(0.6 * np.log(0.7) + 0.4 * np.log(0.15))
+
+
+def test_images_turn_anticlockwise_about_their_middle(small_mnist):
+    images = small_mnist["test"].images[:5]
+    np.testing.assert_allclose(uncertainty.turn(images, 0), images, atol=1e-6)
+    np.testing.assert_allclose(uncertainty.turn(images, 90), np.rot90(images, axes=(1, 2)), atol=1e-6)
+    np.testing.assert_allclose(uncertainty.turn(images, 180), images[:, ::-1, ::-1], atol=1e-6)
+
+
+def test_rotation_report_asks_the_predictor_of_turned_images(small_mnist):
+    images, labels = small_mnist["test"]
+
+    def knows_upright_images(asked):
+        right = np.eye(10)[labels][np.newaxis]
+        return right if np.allclose(asked, images, atol=1e-6) else np.full((1, 1_000, 10), 0.1)
+
+    found = uncertainty.under_rotation(knows_upright_images, images, labels, [0, 90])
+    assert found["accuracy"] == [1, np.mean(labels == 0)]
+    assert found["entropy_nats"] == pytest.approx([0, np.log(10)])
+    assert found["expected_entropy_nats"] == pytest.approx([0, np.log(10)])
+
+
+def test_unfamiliar_images_are_what_they_say(small_mnist):
+    images = small_mnist["test"].images
+    found = uncertainty.make_unfamiliar(images)
+    shuffled, noise = found["shuffled pixels"], found["noise"]
+    np.testing.assert_array_equal(np.sort(shuffled.reshape(-1, 784)), np.sort(images.reshape(-1, 784)))
+    alike = uncertainty.make_unfamiliar(np.repeat(images[:1], 10, axis=0))["shuffled pixels"]
+    assert len({tuple(pixels) for pixels in alike.reshape(10, 784)}) == 10  # each in an order of its own
+    assert noise.shape == images.shape
+    assert (noise.min(), noise.max(), noise.mean()) == (
+        pytest.approx(0, abs=1e-4),
+        pytest.approx(1, abs=1e-4),
+        pytest.approx(0.5, abs=1e-3),
+    )
+    np.testing.assert_allclose(found["turned by 90 degrees"], np.rot90(images, axes=(1, 2)), atol=1e-6)
+
+
+def test_separation_is_the_chance_to_rank_two_images_right():
+    familiar, unfamiliar = np.array([0.0, 1.0, 2.0]), np.array([1.0, 3.0])
+    by_hand = np.mean([[(a > b) + 0.5 * (a == b) for b in familiar] for a in unfamiliar])
+    assert uncertainty.separation(familiar, unfamiliar) == pytest.approx(by_hand)
+    assert uncertainty.separation(familiar, familiar) == 0.5
+    assert uncertainty.separation(familiar, familiar + 5) == 1
+
+
+def test_pruning_keeps_the_most_important_weights():
+    weights, importance = np.arange(1.0, 9).reshape(4, 2), np.array([[3, 8], [1, 2], [7, 6], [5, 4]])
+    np.testing.assert_array_equal(uncertainty.prune(weights, importance, 0.5), [[0, 2], [0, 0], [5, 6], [7, 0]])
+    np.testing.assert_array_equal(uncertainty.prune(weights, importance, 1), weights)
+    assert not uncertainty.prune(weights, importance, 0).any()
+
+
+def test_pruning_report_is_of_both_layers(trained, small_mnist):
+    test = small_mnist["test"]
+    found = bayesian_network.report_pruning(trained.session, trained.graph, small_mnist["train"], test)
+    pixels = test.images.reshape(-1, 784)
+    bias = trained.variables["network/bias"] if len(trained.mean) == 784 else trained.mean[784]
+    unpruned = np.mean((pixels @ trained.mean[:784] + bias).argmax(axis=1) == test.labels)
+    assert found["kept"][0] == 1
+    assert found["by_signal_to_noise"][0] == found["by_mean"][0] == unpruned
+    ratio = np.abs(trained.mean / trained.stddev)[:784]
+    tenth = np.where(ratio >= np.sort(ratio, axis=None)[-784], trained.mean[:784], 0)
+    accuracy = np.mean((pixels @ tenth + bias).argmax(axis=1) == test.labels)
+    assert found["by_signal_to_noise"][found["kept"].index(0.1)] == accuracy
+    assert found["point_estimate_by_size"][0] == found["point_estimate_by_effect"][0] > 0.75
+    assert all(len(accuracies) == len(found["kept"]) for accuracies in found.values())
+
+
+def test_main_writes_results_and_figures(on_small_mnist, tmp_path):
+    results = bayesian_network.main(epochs=2, draws=3, logdir=tmp_path)
+    assert results == json.loads((tmp_path / "results.json").read_text())
+    for prefix in ("", "point_estimate_"):
+        assert 0.3 < results[f"{prefix}test_accuracy"] < 1
+        assert results[f"{prefix}test_log_predictive_nats"] < 0
+        assert 0 < results[f"{prefix}test_calibration_error"] < 0.6
+    assert results["test_elbo_nats"] == pytest.approx(results["test_log_prob_nats"] - results["test_kl_nats"])
+    assert results["test_log_predictive_nats"] > results["test_log_prob_nats"]
+    assert results["draws"] == 3
+    for predictor in ("bayesian", "point_estimate"):
+        rotation, unfamiliar = results["rotation"][predictor], results["unfamiliar"][predictor]
+        assert len(rotation["accuracy"]) == len(results["rotation"]["degrees"]) == 13
+        assert set(unfamiliar) == {"test digits", "turned by 90 degrees", "shuffled pixels", "noise"}
+        assert rotation["entropy_nats"][0] == pytest.approx(unfamiliar["test digits"]["entropy_nats"], rel=1e-4)
+        assert rotation["entropy_nats"][6] == pytest.approx(unfamiliar["turned by 90 degrees"]["entropy_nats"])
+    for name in ("weights", "reliability", "doubtful", "rotation", "unfamiliar", "pruning"):
+        image = imread(tmp_path / "figures" / f"{name}.png")
+        assert min(image.shape[:2]) >= 500
+        assert image.std() > 0.05
+
+
+def test_resumed_run_is_the_run_that_was_never_stopped(on_small_mnist, tmp_path):
+    flags = {"draws": 2, "bayesian_bias": True, "seed": 5}
+    bayesian_network.main(epochs=1, logdir=tmp_path / "a", **flags)
+    resumed = bayesian_network.main(epochs=2, logdir=tmp_path / "a", **flags)
+    straight = bayesian_network.main(epochs=2, logdir=tmp_path / "b", **flags)
+    other = bayesian_network.main(epochs=2, logdir=tmp_path / "c", **flags | {"seed": 6})
+    for name in ("test_elbo_nats", "point_estimate_test_log_predictive_nats"):
+        assert resumed[name] == straight[name] != other[name]
+
+
+def test_tensorboards_own_reader_finds_curves_weights_and_graph(on_small_mnist, tmp_path):
+    bayesian_network.main(epochs=1, draws=1, logdir=tmp_path)
+    history = json.loads((tmp_path / "history.json").read_text())
+    for part in ("train", "test"):
+        events = EventAccumulator(str(tmp_path / part), {"histograms": 0}).Reload()
+        for tag in ("elbo", "log_prob", "kl", "accuracy", "point_accuracy"):
+            values = [(event.step, event.value) for event in events.Scalars(tag)]
+            assert values == [(epoch["epoch"], pytest.approx(epoch[part][tag])) for epoch in history]
+        assert len(events.Scalars("summary/point_log_prob")) == 2
+        for name in ("mean", "stddev"):
+            assert len(events.Histograms(f"summary/{name}")) == 2
+            images = events.Images(f"summary/{name}_1/image")
+            assert [(image.step, image.width, image.height) for image in images] == [(0, 280, 28), (1, 280, 28)]
+    names = {node.name.split("/")[0] for node in EventAccumulator(str(tmp_path / "train")).Reload().Graph().node}
+    assert {"images", "label", "network", "elbo", "optimize", "point_estimate"} <= names
+    assert names <= {
+        "images",
+        "label",
+        "network",
+        "elbo",
+        "optimize",
+        "point_estimate",
+        "draw",
+        "global_step",
+        "summary",
+    }
+
+
+def test_weights_are_shown_as_one_picture_a_class():
+    weights = np.zeros((784, 10), np.float32)
+    weights[28 * 3 + 5, 7] = 1  # row 3, column 5, class 7
+    with tf.Graph().as_default(), tf.Session() as session:
+        shown = session.run(bayesian_network.ten_pictures(tf.constant(weights)))
+    assert np.argwhere(shown).tolist() == [[0, 3, 7 * 28 + 5, 0]]
+    drawn = plotting.weights(weights, weights).axes[1].images[0].get_array()
+    assert np.argwhere(drawn).tolist() == [[3, 7 * 28 + 5]]
+
+
+def test_doubtful_digits_show_each_draw():
+    draws = np.random.default_rng(0).dirichlet(np.ones(10), size=(4, 12))
+    figure = plotting.outputs(
+        np.zeros((12, 28, 28)), np.arange(12) % 10, draws.mean(axis=0), draws=draws, name="p", title=""
+    )
+    panels = [axes for axes in figure.axes if axes.lines]
+    dots = [np.sort(np.concatenate([line.get_ydata() for line in axes.get_lines()[-10:]])) for axes in panels]
+    np.testing.assert_allclose(dots, np.sort(draws.swapaxes(0, 1).reshape(12, 40)))
+
+
+def check_targets(results):
+    assert results["test_accuracy"] >= 0.925
+    assert results["test_calibration_error"] <= 0.025
+    assert -0.46 < results["test_elbo_nats"] < -0.44
+    # One linear layer tells shuffled pixels by the mutual information, and turned digits hardly.
+    found = results["unfamiliar"]["bayesian"]
+    assert found["shuffled pixels"]["separation_by_mutual_information"] > 0.99
+    assert found["turned by 90 degrees"]["separation_by_mutual_information"] < 0.9
+    pruned = results["pruning"]
+    third = pruned["kept"].index(0.3)
+    assert pruned["by_signal_to_noise"][third] > 0.9 > pruned["by_mean"][third]
+
+
+def test_defaults_reach_the_targets(start_script, tmp_path):
+    output, errors = start_script("bayesian_network", cwd=tmp_path).communicate(timeout=400)
+    assert errors == ""
+    assert [line.split()[:2] for line in output.splitlines()[1:32]] == [["Epoch", str(epoch)] for epoch in range(31)]
+    check_targets(json.loads((tmp_path / "runs" / "bayesian_network" / "results.json").read_text()))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2])
+def test_other_seeds_reach_the_targets(seed, tmp_path):
+    check_targets(bayesian_network.main(seed=seed, logdir=tmp_path))
