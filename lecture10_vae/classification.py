@@ -5,9 +5,9 @@ model than regression.py's.
 
     python lecture10_vae/classification.py
 
-After 20 epochs, 14 seconds on two cores, it is right on 98.3 % of MNIST's 10,000 test images (seed 0), where the same
-network with regression.py's Gaussian is on 97.7: squared error still works on the outputs of images that are long
-right, cross entropy leaves them for the mistakes. Each mini-batch is moved by up to a pixel, as in regression.py.
+After 20 epochs, 8 seconds on two cores, it is right on 98.4 % of MNIST's 10,000 test images (seed 0), where the same
+network with regression.py's Gaussian is on 97.8 after 40: squared error still works on the outputs of images that are
+long right, cross entropy leaves them for the mistakes. Training images are moved by up to a pixel, as in regression.py.
 """
 
 from pathlib import Path

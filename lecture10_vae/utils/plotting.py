@@ -329,8 +329,8 @@ def inference(steps: list[int], bounds: list[float], levels: dict[str, float]) -
         axes.minorticks_off()
         low = min(levels.values())
         axes.set(xlabel="gradient steps on each image", ylabel="nats")
-        axes.set(xlim=(0, None), ylim=(low - 60, max(levels.values()) + 3))
-        axes.legend(loc="lower left")
+        axes.set(xlim=(0, None), ylim=(low - 45, max(levels.values()) + 3))
+        axes.legend(loc="center left")
     return figure
 
 
