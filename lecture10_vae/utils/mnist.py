@@ -35,7 +35,7 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
     prefix = {"train": "train", "test": "t10k"}[part]
     images = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-images-idx3-ubyte.gz"))
     labels = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-labels-idx1-ubyte.gz"))
-    return Dataset(images.astype(np.float32) / 255, labels.astype(np.int32))
+    return Dataset(np.divide(images, 255, dtype=np.float32), labels.astype(np.int32))
 
 
 def batches(dataset: Dataset, batch_size: int, seed: int | list[int], shift: int = 0) -> Iterator[Dataset]:
