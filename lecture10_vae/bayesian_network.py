@@ -100,8 +100,8 @@ def build_graph(train_size=60_000, bayesian_bias=False, learning_rate=1e-3, seed
                 tf.summary.scalar("point_log_prob", point_log_prob),
                 tf.summary.histogram("mean", mean),
                 tf.summary.histogram("stddev", stddev),
-                tf.summary.image("mean", ten_pictures(mean), max_outputs=1),
-                tf.summary.image("stddev", ten_pictures(stddev), max_outputs=1),
+                tf.summary.image("mean_by_class", ten_pictures(mean), max_outputs=1),
+                tf.summary.image("stddev_by_class", ten_pictures(stddev), max_outputs=1),
             ]
         )
     return BayesianNetwork(
