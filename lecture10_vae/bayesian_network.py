@@ -223,8 +223,8 @@ def main(
     config = {"batch_size": batch_size, "learning_rate": learning_rate, "seed": seed}
     command_line.check_numbers(epochs=epochs, draws=draws, **config)
     config["bayesian_bias"] = bayesian_bias
+    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("bayesian_network", logdir, config, fresh) as run:
-        train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
         graph = build_graph(len(train.images), bayesian_bias, learning_rate, seed)
         print(f"The Bayesian network of slides 27-29 on {len(train.images):,} MNIST digits; test set, nats per image:")

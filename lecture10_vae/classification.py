@@ -114,8 +114,8 @@ def main(
     """
     config = {"batch_size": batch_size, "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
     command_line.check_numbers(epochs=epochs, **config)
+    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("classification", logdir, config, fresh) as run:
-        train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
         graph = build_graph(hidden_size, batch_size, learning_rate, seed)
         print(f"The classifier of slide 20 on {len(train.images):,} MNIST digits; test set, log probability in nats:")

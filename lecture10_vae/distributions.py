@@ -125,8 +125,8 @@ def main(
     """
     config = {"images": images, "seed": seed}
     command_line.check_numbers(**config)
+    features = mnist.load("test", data_dir).images[:images].reshape(-1, 784)
     with tf.Graph().as_default(), tf.Session() as session, Run("distributions", logdir, config, fresh) as run:
-        features = mnist.load("test", data_dir).images[:images].reshape(-1, 784)
         graph = build_graph(seed)
         run.writer("graph").add_graph(session.graph)
         session.run(tf.global_variables_initializer())

@@ -234,8 +234,8 @@ def main(
     config |= {"learning_rate": learning_rate, "seed": seed}
     command_line.check_numbers(epochs=epochs, **config)
     config["pixels"] = "grey"
+    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("vae", logdir, config, fresh) as run:
-        train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
         graph = build_graph(code_size, hidden_size, batch_size, learning_rate, seed)
         print(f"The VAE of slides 22-26 on {len(train.images):,} grey MNIST digits; test set, nats per image:")
         for epoch in run.epochs(session, epochs, len(train.images)):

@@ -144,6 +144,18 @@ def test_folder_with_other_things_is_refused_even_with_fresh(tmp_path):
     assert (tmp_path / "test" / "thesis.txt").exists()
 
 
+def test_damaged_config_is_one_line(tmp_path):
+    (tmp_path / "config.json").write_text("{")
+    with pytest.raises(UserError, match=r"config.json is damaged: .*--fresh"):
+        Run("vae", tmp_path, {})
+
+
+def test_bad_data_leave_no_run_behind(tmp_path):
+    with pytest.raises(UserError, match="MNIST's file cannot be read"):
+        vae.main(logdir=tmp_path / "run", data_dir=tmp_path)
+    assert not (tmp_path / "run").exists()
+
+
 def test_folder_in_use_is_refused(tmp_path):
     other = f"from lecture10_vae.utils.training import Run; Run('vae', {str(tmp_path)!r}, {{}})"
     with Run("vae", tmp_path, {}):

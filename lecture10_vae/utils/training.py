@@ -200,7 +200,10 @@ class Run:
                 path = self.logdir / name
                 shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
             return
-        earlier = json.loads(self._config_file.read_text())
+        try:
+            earlier = json.loads(self._config_file.read_text())
+        except ValueError as error:
+            raise UserError(f"{self._config_file} is damaged: choose another --logdir, or --fresh.") from error
         differences = [
             f"{name} was {earlier.get(name)}, now {self.config.get(name)}"
             for name in self.config | earlier
