@@ -8,6 +8,7 @@ contender's epoch is the median of its epochs but the first, which compiles; the
 
 import argparse
 import json
+import math
 import os
 import platform
 import statistics
@@ -44,13 +45,8 @@ def run_contender(name: str, **options) -> dict:
     python = HERE.parent / CONTENDERS[name][0] / "bin" / "python"
     flags = [f"--{option.replace('_', '-')}={value}" for option, value in options.items()]
     environment = {**os.environ, "BENCHMARK_STARTED": str(time.time())}
-    done = subprocess.run(
-        [python, HERE / f"{name}.py", *flags],
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [python, HERE / f"{name}.py", *flags]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{name}.py failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
@@ -82,7 +78,7 @@ def steady(run: dict) -> float:
 def far_from_the_rest(bounds: dict[str, list[float]], nats: float = 1.0) -> dict[str, float]:
     """Contenders whose mean test bound is more than `nats` from the median of all means, and by how many nats."""
     means = {name: statistics.mean(values) for name, values in bounds.items()}
-    middle = statistics.median(means.values())
+    middle = statistics.median(mean for mean in means.values() if math.isfinite(mean))
     return {name: mean - middle for name, mean in means.items() if not abs(mean - middle) <= nats}
 
 
@@ -108,11 +104,12 @@ def summarize(rounds: list[dict[str, dict]]) -> dict[str, dict]:
 def markdown(results: dict) -> str:
     """The page that results.md holds."""
     machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     lines = [
         "# The slide's VAE in what a student would pick instead",
         "",
         f"Made by `make bench`: {results['rounds']} rounds of {results['epochs']} epochs on {machine['processor']}, "
-        f"{machine['cores']} cores, with {', '.join(f'{name} {version}' for name, version in machine['versions'].items())}.",
+        f"{machine['cores']} cores, with {versions}.",
         "Ratios are to ours, so that above 1 is slower, or more; in brackets those of the single rounds, from and to.",
         "The job runs from the start of the process to the last epoch's test bound, imports and compilation included.",
         "",
@@ -128,12 +125,12 @@ def markdown(results: dict) -> str:
             cells += [f"{statistics.mean(row['bounds']):.1f}"]
         else:
             cells += [""] * 5
-        lines.append(f"| {' | '.join(cells)} |")
+        lines.append("".join(f"| {cell} " for cell in cells) + "|")
     script = results["script"]
     lines += [
         "",
-        f"`vae.py` itself, with its curves, checkpoints and figures: first line after {script['first_line']:.1f} s, done "
-        f"after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
+        f"`vae.py` itself, with its curves, checkpoints and figures: first line after {script['first_line']:.1f} s, "
+        f"done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
     ]
     for what, epochs in results["scaling"].items():
         lines += ["", f"| {what.replace('_', ' ')} | {' | '.join(epochs)} |", "|---" * (len(epochs) + 1) + "|"]
@@ -146,9 +143,8 @@ def plot(results: dict):
     figure, (bars, *curves) = plt.subplots(1, 4, figsize=(16, 3.5), width_ratios=[2, 1, 1, 1], layout="constrained")
     names = list(results["table"])[::-1]
     colors = ["tab:orange" if name == "ours" else "tab:gray" if name == "floor" else "tab:blue" for name in names]
-    drawn = bars.barh(
-        [CONTENDERS[name][1] for name in names], [results["table"][n]["epoch"] for n in names], color=colors
-    )
+    seconds = [results["table"][name]["epoch"] for name in names]
+    drawn = bars.barh([CONTENDERS[name][1] for name in names], seconds, color=colors)
     bars.bar_label(drawn, [f"{results['table'][name]['epoch_ratio']:.2f}" for name in names], padding=3)
     bars.margins(x=0.12)
     bars.set(title="An epoch, and its ratio to ours", xlabel="seconds")
