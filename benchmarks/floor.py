@@ -3,11 +3,14 @@
 Small ones, with the code's two dimensions on one side, are left out; so are activations and Adam.
 """
 
+import os
+
 import contender
 import torch
 
 
 def build(images, options):
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # see torch_eager.py
     batch, hidden, pixels = options.batch_size, options.hidden_size, images.shape[1]
     image, units, first, last = torch.rand(batch, pixels), torch.rand(batch, hidden), *torch.rand(2, pixels, hidden)
 

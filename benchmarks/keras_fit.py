@@ -36,10 +36,10 @@ def build(images, options):
     for layer, weights in zip(dense, contender.initial_weights(options), strict=True):
         layer.set_weights(weights)
     model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8), minus_reconstruction)
-    keras.utils.set_random_seed(options.seed)  # of fit's own shuffling
 
     def train_epoch(order):
-        model.fit(images, images, options.batch_size, verbose=0)
+        shuffled = images[order]  # the others' order, so that the bounds can be compared
+        model.fit(shuffled, shuffled, options.batch_size, shuffle=False, verbose=0)
 
     def test_bound(images):
         return -model.evaluate(images, images, 1000, verbose=0)

@@ -191,7 +191,7 @@ def main() -> None:
                 flush=True,
             )
     scaling = {
-        what: {str(size): steady(run_contender("ours", epochs=4, **{what: size})) for size in sizes}
+        what: {str(size): steady(run_contender("ours", epochs=3, **{what: size})) for size in sizes}
         for what, sizes in SIZES.items()
     }
     results = {
