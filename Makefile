@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture test test-slow check format tensorboard
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture test test-slow bench check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -26,6 +26,15 @@ check: .venv/ready
 format: .venv/ready
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
+
+# Each contender has an environment of its own; they take 3 GB and some minutes, and the rounds half an hour.
+bench: .venv/ready $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
+	$(BIN)/python benchmarks/run.py
+
+benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	touch $@
 
 tensorboard: .venv/ready
 	$(BIN)/tensorboard --logdir runs

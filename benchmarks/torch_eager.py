@@ -1,0 +1,57 @@
+"""PyTorch as a student writes it: a module, autograd, Adam as it comes. No DataLoader, which would only slow it.
+
+One thread, unless OMP_NUM_THREADS says more: with products this small a second one gains little where nothing else
+runs, and where something does, each waits for the other, up to twenty times as long.
+"""
+
+import os
+
+import contender
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class VAE(nn.Module):
+    def __init__(self, weights):
+        super().__init__()
+        layers = [nn.Linear(*kernel.shape) for kernel, _ in weights]
+        for layer, (kernel, bias) in zip(layers, weights, strict=True):
+            layer.weight.data, layer.bias.data = torch.tensor(kernel.T.copy()), torch.tensor(bias)
+        self.hidden, self.mean, self.stddev, self.decoder_hidden, self.logit = layers
+
+    def forward(self, images):
+        """The bound for each image."""
+        hidden = torch.relu(self.hidden(images))
+        mean, stddev = self.mean(hidden), functional.softplus(self.stddev(hidden)) + 1e-6
+        code = mean + stddev * torch.randn_like(stddev)
+        logit = self.logit(torch.relu(self.decoder_hidden(code)))
+        reconstruction = -functional.binary_cross_entropy_with_logits(logit, images, reduction="none").sum(1)
+        kl = ((mean**2 + stddev**2 - 1) / 2 - stddev.log()).sum(1)
+        return reconstruction - kl
+
+
+def build(images, options, fused=None, compiled=False):
+    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    torch.manual_seed(options.seed)
+    images = torch.from_numpy(images)
+    model = VAE(contender.initial_weights(options))
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=fused)
+    bound = torch.compile(model) if compiled else model
+
+    def train_epoch(order):
+        for chosen in torch.from_numpy(order).split(options.batch_size):
+            optimizer.zero_grad()
+            loss = -bound(images[chosen]).mean()
+            loss.backward()
+            optimizer.step()
+
+    @torch.no_grad()
+    def test_bound(images):
+        return model(torch.from_numpy(images)).mean()
+
+    return train_epoch, test_bound
+
+
+if __name__ == "__main__":
+    contender.run(build)
