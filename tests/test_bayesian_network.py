@@ -294,7 +294,7 @@ def test_tensorboards_own_reader_finds_curves_weights_and_graph(on_small_mnist, 
         assert len(events.Scalars("summary/point_log_prob")) == 2
         for name in ("mean", "stddev"):
             assert len(events.Histograms(f"summary/{name}")) == 2
-            images = events.Images(f"summary/{name}_1/image")
+            images = events.Images(f"summary/{name}_by_class/image")
             assert [(image.step, image.width, image.height) for image in images] == [(0, 280, 28), (1, 280, 28)]
     names = {node.name.split("/")[0] for node in EventAccumulator(str(tmp_path / "train")).Reload().Graph().node}
     assert {"images", "label", "network", "elbo", "optimize", "point_estimate"} <= names
