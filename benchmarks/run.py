@@ -31,7 +31,7 @@ CONTENDERS = {  # script: its environment, and what the table calls it
     "jax_step": ("benchmarks/.venv-jax", "JAX, jitted step"),
     "jax_scan": ("benchmarks/.venv-jax", "JAX, epoch as one lax.scan"),
     "keras_fit": ("benchmarks/.venv-keras", "Keras 3, fit, on JAX"),
-    "floor": ("benchmarks/.venv-torch", "the floor: matrix products alone"),
+    "floor": ("benchmarks/.venv-torch", "the floor: matrix products alone, on one core"),
 }
 SIZES = {  # what our epoch's time is measured against
     "batch_size": [20, 50, 100, 200, 500, 1000, 2000],
