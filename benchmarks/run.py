@@ -150,6 +150,8 @@ def plot(results: dict):
     bars.set(title="An epoch, and its ratio to ours", xlabel="seconds")
     for axes, (what, epochs) in zip(curves, results["scaling"].items(), strict=True):
         axes.loglog([int(size) for size in epochs], list(epochs.values()), "o-", color="tab:orange")
+        axes.set_xticks([int(size) for size in epochs], [f"{int(size):,}" for size in epochs], rotation=45)
+        axes.xaxis.minorticks_off()
         axes.set(title=f"Ours, by {what.replace('_', ' ')}", xlabel=what.replace("_", " "), ylabel="seconds an epoch")
         axes.grid(alpha=0.3, which="both")
     return figure
