@@ -31,7 +31,7 @@ CONTENDERS = {  # script: its environment, and what the table calls it
     "jax_step": ("benchmarks/.venv-jax", "JAX, jitted step"),
     "jax_scan": ("benchmarks/.venv-jax", "JAX, epoch as one lax.scan"),
     "keras_fit": ("benchmarks/.venv-keras", "Keras 3, fit, on JAX"),
-    "floor": ("benchmarks/.venv-torch", "the floor: matrix products alone"),
+    "floor": ("benchmarks/.venv-torch", "the floor: matrix products alone, on one core"),
 }
 SIZES = {  # what our epoch's time is measured against
     "batch_size": [20, 50, 100, 200, 500, 1000, 2000],
@@ -150,6 +150,8 @@ def plot(results: dict):
     bars.set(title="An epoch, and its ratio to ours", xlabel="seconds")
     for axes, (what, epochs) in zip(curves, results["scaling"].items(), strict=True):
         axes.loglog([int(size) for size in epochs], list(epochs.values()), "o-", color="tab:orange")
+        axes.set_xticks([int(size) for size in epochs], [f"{int(size):,}" for size in epochs], rotation=45)
+        axes.xaxis.minorticks_off()
         axes.set(title=f"Ours, by {what.replace('_', ' ')}", xlabel=what.replace("_", " "), ylabel="seconds an epoch")
         axes.grid(alpha=0.3, which="both")
     return figure
