@@ -226,8 +226,8 @@ def main(
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("bayesian_network", logdir, config, fresh) as run:
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        graph = build_graph(len(train.images), bayesian_bias, learning_rate, seed)
         print(f"The Bayesian network of slides 27-29 on {len(train.images):,} MNIST digits; test set, nats per image:")
+        graph = build_graph(len(train.images), bayesian_bias, learning_rate, seed)
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
                 for images, labels in run.progress(mnist.batches(train, batch_size, [seed, epoch])):

@@ -117,8 +117,8 @@ def main(
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("classification", logdir, config, fresh) as run:
         train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        graph = build_graph(hidden_size, batch_size, learning_rate, seed)
         print(f"The classifier of slide 20 on {len(train.images):,} MNIST digits; test set, log probability in nats:")
+        graph = build_graph(hidden_size, batch_size, learning_rate, seed)
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
                 batches = mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch], shift=1)

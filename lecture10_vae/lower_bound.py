@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.optimize import minimize
 from scipy.special import logsumexp
 
 from lecture10_vae.tf1 import tf, tfd
@@ -163,6 +162,7 @@ def on_grid(session: tf.Session, graph: LowerBound, codes: np.ndarray) -> tuple[
 
 def best_in_family(log_joint: np.ndarray, codes: np.ndarray, cell: float, full_covariance: bool):
     """The Gaussian with the highest bound there is, found on the grid: the bound, and its mean and covariance."""
+    from scipy.optimize import minimize  # here, since vae.py needs this file but not the import's time
 
     def unpack(parameters):
         scale = np.diag(np.exp(parameters[2:4]))

@@ -8,8 +8,8 @@ gradient ascent on the lower bound of slide 6, in nats per image:
     python lecture10_vae/vae.py
 
 The bound on the 10,000 test images, with grey pixels, starts near -544 and reaches -157.5 after 15 epochs (seed 0), and
-ln P(x) -154.6: 30 seconds on two cores. Pictures, numbers and TensorBoard's curves are in runs/vae; `tensorboard
---logdir runs` shows the latter.
+ln P(x) -154.6: less than a minute on two cores. Pictures, numbers and TensorBoard's curves are in runs/vae;
+`tensorboard --logdir runs` shows the latter.
 """
 
 from pathlib import Path
@@ -236,8 +236,8 @@ def main(
     config["pixels"] = "grey"
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("vae", logdir, config, fresh) as run:
-        graph = build_graph(code_size, hidden_size, batch_size, learning_rate, seed)
         print(f"The VAE of slides 22-26 on {len(train.images):,} grey MNIST digits; test set, nats per image:")
+        graph = build_graph(code_size, hidden_size, batch_size, learning_rate, seed)
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
                 for images, _ in run.progress(mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch])):

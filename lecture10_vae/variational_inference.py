@@ -274,8 +274,8 @@ def main(
     train = mnist.Dataset(train.images[:train_images], np.arange(min(train_images, len(train.labels))))
     test = mnist.Dataset(test.images[:test_images], test.labels[:test_images])
     with tf.Graph().as_default(), tf.Session() as session, Run("variational_inference", logdir, config, fresh) as run:
-        graph = build_graph(len(train.images), 2, hidden_size, batch_size, learning_rate, seed)
         print(f"Slide 7 on {len(train.images):,} grey MNIST digits, each with a Q(z) of its own; nats per image:")
+        graph = build_graph(len(train.images), 2, hidden_size, batch_size, learning_rate, seed)
         for epoch in run.epochs(session, epochs, len(train.images)):
             if epoch > 0:  # epoch 0 is the untrained model
                 for images, index in run.progress(mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch])):
