@@ -32,12 +32,12 @@ def run(build: Callable[[np.ndarray, Options], tuple[Callable, Callable]]) -> No
     """Trains for the epochs asked for, and prints one line of JSON.
 
     Args:
-        build: from the training images, float32 [N, 784] in [0, 1], and the options to two functions. The first takes
-            an order of the N images, trains for an epoch in that order, and returns when the work is done. The second
-            returns the bound on images, a mean in nats, with one sample of the code for each.
+        build: from the training images, uint8 [N, 784], and the options to two functions. The first takes an order of
+            the N images, trains for an epoch in that order, and returns when the work is done. The second returns the
+            bound on images, uint8 too, a mean in nats, with one sample of the code for each.
     """
     options = tyro.cli(Options)
-    train, test = (mnist.load(part).images.reshape(-1, 784) for part in ("train", "test"))
+    train, test = (mnist.load(part).pixels.reshape(-1, 784) for part in ("train", "test"))
     train_epoch, test_bound = build(train[: options.images], options)
     seconds = []
     for epoch in range(1, options.epochs + 1):
@@ -48,6 +48,11 @@ def run(build: Callable[[np.ndarray, Options], tuple[Callable, Callable]]) -> No
     started = float(os.environ.get("BENCHMARK_STARTED", time.time()))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     print(json.dumps({"epochs": seconds, "job": time.time() - started, "bound": bound, "peak_memory": peak}))
+
+
+def grey(pixels: np.ndarray) -> np.ndarray:
+    """The images as float32 in [0, 1]."""
+    return np.divide(pixels, 255, dtype=np.float32)
 
 
 def initial_weights(options: Options) -> list[tuple[np.ndarray, np.ndarray]]:

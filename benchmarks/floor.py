@@ -10,10 +10,10 @@ import contender
 import torch
 
 
-def build(images, options):
+def build(pixels, options):
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))  # see torch_eager.py
-    batch, hidden, pixels = options.batch_size, options.hidden_size, images.shape[1]
-    image, units, first, last = torch.rand(batch, pixels), torch.rand(batch, hidden), *torch.rand(2, pixels, hidden)
+    batch, hidden, width = options.batch_size, options.hidden_size, pixels.shape[1]
+    image, units, first, last = torch.rand(batch, width), torch.rand(batch, hidden), *torch.rand(2, width, hidden)
 
     def train_epoch(order):
         for _ in range(len(order) // batch):

@@ -9,12 +9,12 @@ import numpy as np
 from jax_step import bound, start, step
 
 
-def build(images, options):
-    images = jnp.asarray(images)
+def build(pixels, options):
+    images = jnp.asarray(contender.grey(pixels))
     state, count, key = start(options), 0, jax.random.key(options.seed)
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def epoch(state, order, key, count):
+    def epoch(state, images, order, key, count):
         order = order.reshape(-1, options.batch_size)
         noise = jax.random.normal(key, (*order.shape, 2))
 
@@ -28,10 +28,10 @@ def build(images, options):
     def train_epoch(order):
         nonlocal state, count
         this_key = jax.random.fold_in(key, int(count))
-        state, count = jax.block_until_ready(epoch(state, order, this_key, np.float32(count)))
+        state, count = jax.block_until_ready(epoch(state, images, order, this_key, np.float32(count)))
 
-    def test_bound(images):
-        return bound(state[0], images, jax.random.normal(key, (len(images), 2))).mean()
+    def test_bound(pixels):
+        return bound(state[0], contender.grey(pixels), jax.random.normal(key, (len(pixels), 2))).mean()
 
     return train_epoch, test_bound
 

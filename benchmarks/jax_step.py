@@ -36,7 +36,8 @@ def step(state, images, noise, count):
     return weights, first, second
 
 
-def build(images, options):
+def build(pixels, options):
+    images = contender.grey(pixels)
     state, count = start(options), 0
     random = np.random.default_rng(options.seed)
     compiled = jax.jit(step, donate_argnums=0)
@@ -49,8 +50,8 @@ def build(images, options):
             state = compiled(state, images[chosen], noise, np.float32(count))
         jax.block_until_ready(state)
 
-    def test_bound(images):
-        return bound(state[0], images, random.standard_normal((len(images), 2), np.float32)).mean()
+    def test_bound(pixels):
+        return bound(state[0], contender.grey(pixels), random.standard_normal((len(pixels), 2), np.float32)).mean()
 
     return train_epoch, test_bound
 

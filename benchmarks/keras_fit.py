@@ -25,7 +25,8 @@ def minus_reconstruction(images, logit):
     return ops.sum(ops.softplus(logit) - images * logit, axis=1)
 
 
-def build(images, options):
+def build(pixels, options):
+    images = contender.grey(pixels)
     inputs = keras.Input((784,))
     hidden = layers.Dense(options.hidden_size, "relu")(inputs)
     mean, stddev = layers.Dense(2)(hidden), layers.Dense(2, "softplus")(hidden) + 1e-6
@@ -41,7 +42,8 @@ def build(images, options):
         shuffled = images[order]  # the others' order, so that the bounds can be compared
         model.fit(shuffled, shuffled, options.batch_size, shuffle=False, verbose=0)
 
-    def test_bound(images):
+    def test_bound(pixels):
+        images = contender.grey(pixels)
         return -model.evaluate(images, images, 1000, verbose=0)
 
     return train_epoch, test_bound

@@ -52,22 +52,31 @@ def run_contender(name: str, **options) -> dict:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def run_loops() -> dict:
+    """What loops.py prints: for each script the seconds of an epoch, one mini-batch a session.run and many."""
+    command = [HERE.parent / ".venv/bin/python", HERE / "loops.py"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
 def run_script(epochs: int) -> dict:
-    """The student's own command: seconds until its first epoch's line and its end, and peak memory in bytes."""
+    """The student's own command: seconds to its first line, its first epoch's and its end, and peak memory in bytes."""
     with tempfile.TemporaryDirectory() as folder:
         command = [HERE.parent / ".venv/bin/python", HERE.parent / "lecture10_vae/vae.py", "--logdir", folder]
         began = time.time()
         process = subprocess.Popen(
             [*command, "--epochs", str(epochs)], stdout=subprocess.PIPE, env={**os.environ, "PYTHONUNBUFFERED": "1"}
         )
-        first = next((time.time() - began for line in process.stdout if line.startswith(b"Epoch")), None)
+        process.stdout.readline()
+        first_line = time.time() - began
+        process.stdout.readline()
+        first_epoch = time.time() - began
         process.stdout.read()
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = status
     if status:
         sys.exit("vae.py failed")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"first_line": first, "job": time.time() - began, "peak_memory": peak}
+    return {"first_line": first_line, "first_epoch": first_epoch, "job": time.time() - began, "peak_memory": peak}
 
 
 def steady(run: dict) -> float:
@@ -130,8 +139,11 @@ def markdown(results: dict) -> str:
     lines += [
         "",
         f"`vae.py` itself, with its curves, checkpoints and figures: first line after {script['first_line']:.1f} s, "
-        f"done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
+        f"the untrained model's numbers after {script['first_epoch']:.1f} s, done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
     ]
+    lines += ["", "| an epoch of | s, one mini-batch a session.run | s, many | ratio |", "|---|---|---|---|"]
+    for name, found in results["loops"].items():
+        lines += [f"| {name}.py | {found['one_by_one']:.2f} | {found['together']:.2f} | {found['ratio']:.2f} |"]
     for what, epochs in results["scaling"].items():
         lines += ["", f"| {what.replace('_', ' ')} | {' | '.join(epochs)} |", "|---" * (len(epochs) + 1) + "|"]
         lines += [f"| s an epoch, ours | {' | '.join(f'{seconds:.2f}' for seconds in epochs.values())} |"]
@@ -202,6 +214,7 @@ def main() -> None:
         "machine": describe_machine(),
         "table": summarize(rounds),
         "script": run_script(arguments.epochs),
+        "loops": run_loops(),
         "scaling": scaling,
         "runs": rounds,
     }

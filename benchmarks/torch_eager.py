@@ -31,10 +31,10 @@ class VAE(nn.Module):
         return reconstruction - kl
 
 
-def build(images, options, fused=None, compiled=False):
+def build(pixels, options, fused=None, compiled=False):
     torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.manual_seed(options.seed)
-    images = torch.from_numpy(images)
+    images = torch.from_numpy(contender.grey(pixels))
     model = VAE(contender.initial_weights(options))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=fused)
     bound = torch.compile(model) if compiled else model
@@ -47,8 +47,8 @@ def build(images, options, fused=None, compiled=False):
             optimizer.step()
 
     @torch.no_grad()
-    def test_bound(images):
-        return model(torch.from_numpy(images)).mean()
+    def test_bound(pixels):
+        return model(torch.from_numpy(contender.grey(pixels))).mean()
 
     return train_epoch, test_bound
 

@@ -25,17 +25,18 @@ from typing import NamedTuple
 import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import calibration, command_line, mnist, plotting, uncertainty
-from lecture10_vae.utils.training import Run
+from lecture10_vae.utils import calibration, command_line, mnist, uncertainty
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 DEGREES = list(range(0, 181, 15))  # to turn the test digits by
 KEPT = [1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01]  # fractions of the weights, when the others are pruned
 
 
-def define_network(images, num_classes=10, draw=None, bayesian_bias=False):
+def define_network(images, num_classes=10, draw=None, noise=None, bayesian_bias=False):
     """P(label|image) for images [N, 28, 28] by one draw of the weights, Q(weights) and P(weights). Slides 27-28.
 
-    Q and P have batch shape [784], or [785] with a Bayesian bias, and event shape [num_classes].
+    Q and P have batch shape [784], or [785] with a Bayesian bias, and event shape [num_classes]. The weights are drawn
+    with the seed `draw`, or made of standard normal noise if it is given.
     """
     images = tf.layers.flatten(images)
     if bayesian_bias:  # the weight of an input that is always 1
@@ -46,13 +47,20 @@ def define_network(images, num_classes=10, draw=None, bayesian_bias=False):
     prior = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
     posterior = tfd.MultivariateNormalDiag(mean, tf.nn.softplus(stddev))
     bias = 0.0 if bayesian_bias else tf.get_variable("bias", [num_classes])
-    logit = tf.matmul(images, posterior.sample(seed=draw)) + bias  # no relu: ten negative logits would learn nothing
+    weights = posterior.sample(seed=draw) if noise is None else posterior.mean() + posterior.stddev() * noise
+    logit = tf.matmul(images, weights) + bias  # no relu: ten negative logits would learn nothing
     return tfd.Categorical(logits=logit), posterior, prior
+
+
+def define_point_estimate(images, num_classes=10):
+    """What the Bayesian layer is measured against: one of the same shape, whose weights are values."""
+    return tfd.Categorical(logits=tf.layers.dense(tf.layers.flatten(images), num_classes))
 
 
 class BayesianNetwork(NamedTuple):
     """The tensors and operations of the graph."""
 
+    pixels: tf.Tensor  # uint8 [N, 28, 28]
     images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
     label: tf.Tensor  # int32 [N]
     draw: tf.Tensor  # int32 [2]: which draw of the weights to take
@@ -63,37 +71,50 @@ class BayesianNetwork(NamedTuple):
     kl: tf.Tensor  # [], an image's share of KL[Q(weights) || P(weights)], in nats
     elbo: tf.Tensor  # [], an image's share
     point_probability: tf.Tensor  # [N, 10], by the point estimate
-    optimize: tf.Operation  # of both
+    optimize: tf.Operation  # a gradient step of both on all images fed, as on the slide
+    noise: tf.Tensor  # [784 * mini-batches, 10], standard normal: what the next draws weights by
+    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of the images fed, faster
     summary: tf.Tensor  # for TensorBoard
 
 
-def build_graph(train_size=60_000, bayesian_bias=False, learning_rate=1e-3, seed=0) -> BayesianNetwork:
+def build_graph(train_size=60_000, bayesian_bias=False, batch_size=200, learning_rate=1e-3, seed=0) -> BayesianNetwork:
     """Slides 27-29, as a static graph, and the point estimate beside."""
     set_random_seed(seed)
     step = tf.train.get_or_create_global_step()
     with tf.name_scope("draw"):
         draw = tf.stack([seed, tf.cast(step, tf.int32)])  # new weights each step, the same whenever a run is repeated
 
-    images = tf.placeholder(tf.float32, [None, 28, 28], "images")
+    pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
+    images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     label = tf.placeholder(tf.int32, [None], "label")
-    with tf.variable_scope("network"):
-        dist, posterior, prior = define_network(images, draw=draw, bayesian_bias=bayesian_bias)
+    network = tf.make_template("network", define_network, bayesian_bias=bayesian_bias)
+    point_estimate = tf.make_template("point_estimate", define_point_estimate)
+    dist, posterior, prior = network(images, draw=draw)
+    point = point_estimate(images)
+    with tf.name_scope("output"):
         mean, stddev, probability = posterior.mean(), posterior.stddev(), dist.probs_parameter()
-    with tf.variable_scope("point_estimate"):
-        # What the Bayesian layer is measured against: one of the same shape, whose weights are values.
-        point = tfd.Categorical(logits=tf.layers.dense(tf.layers.flatten(images), 10))
         point_log_prob, point_probability = tf.reduce_mean(point.log_prob(label)), point.probs_parameter()
 
     with tf.name_scope("elbo"):  # Slide 29
         log_prob = tf.reduce_mean(dist.log_prob(label))
         kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size  # a mean would be 76.5 times too heavy
         elbo = log_prob - kl
+    optimizer, point_optimizer = tf.train.AdamOptimizer(learning_rate), tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("optimize"):
-        optimize = tf.group(
-            tf.train.AdamOptimizer(learning_rate).minimize(-elbo, step),
-            tf.train.AdamOptimizer(learning_rate).minimize(-point_log_prob),
-        )
+        optimize = tf.group(optimizer.minimize(-elbo, step), point_optimizer.minimize(-point_log_prob))
 
+    def optimize_batch(pixels, label, noise):  # the same once more, as XLA compiles it
+        images = tf.image.convert_image_dtype(pixels, tf.float32)
+        dist, posterior, prior = network(images, noise=noise)
+        kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size
+        elbo = tf.reduce_mean(dist.log_prob(label)) - kl
+        point_log_prob = tf.reduce_mean(point_estimate(images).log_prob(label))
+        return tf.group(optimizer.minimize(-elbo, step), point_optimizer.minimize(-point_log_prob))
+
+    with tf.name_scope("optimize_batches"):
+        batches = tf.maximum(tf.shape(pixels)[0] // batch_size, 1)
+        noise = tf.random.stateless_normal([batches * mean.shape[0], mean.shape[1]], draw, name="noise")
+        optimize_batches = each_batch(optimize_batch, batch_size, pixels, label, noise)
     with tf.name_scope("summary"):
         summary = tf.summary.merge(
             [
@@ -105,8 +126,8 @@ def build_graph(train_size=60_000, bayesian_bias=False, learning_rate=1e-3, seed
             ]
         )
     return BayesianNetwork(
-        images, label, draw, mean, stddev, probability,
-        log_prob, kl, elbo, point_probability, optimize, summary,
+        pixels, images, label, draw, mean, stddev, probability,
+        log_prob, kl, elbo, point_probability, optimize, noise, optimize_batches, summary,
     )  # fmt: skip
 
 
@@ -119,7 +140,7 @@ def evaluate(session: tf.Session, graph: BayesianNetwork, data: mnist.Dataset) -
     """The bound, its two parts and the accuracy with one draw of the weights; and the summary."""
     elbo, log_prob, kl, probability, point_probability, summary = session.run(
         [graph.elbo, graph.log_prob, graph.kl, graph.probability, graph.point_probability, graph.summary],
-        {graph.images: data.images, graph.label: data.labels},
+        {graph.pixels: data.pixels, graph.label: data.labels},
     )
     return {
         "elbo": elbo,
@@ -145,7 +166,7 @@ def make_predictors(session: tf.Session, graph: BayesianNetwork, draws: int) -> 
 
 def bound(session: tf.Session, graph: BayesianNetwork, data: mnist.Dataset, draws: int) -> dict[str, float]:
     """The bound and its two parts, averaged over draws of the weights."""
-    feed = {graph.images: data.images, graph.label: data.labels}
+    feed = {graph.pixels: data.pixels, graph.label: data.labels}
     log_prob = [session.run(graph.log_prob, feed | {graph.draw: [draw, -1]}) for draw in range(draws)]
     kl = session.run(graph.kl)
     return {"test_elbo_nats": np.mean(log_prob) - kl, "test_log_prob_nats": np.mean(log_prob), "test_kl_nats": kl}
@@ -161,15 +182,23 @@ def report_pruning(session: tf.Session, graph: BayesianNetwork, train, test) -> 
     effect = np.abs(kernel) * train.images.reshape(-1, 784).std(axis=0)[:, np.newaxis]
     return {
         "kept": KEPT,
-        "by_signal_to_noise": uncertainty.under_pruning(mean, bias, np.abs(mean) / stddev, *test, KEPT),
-        "by_mean": uncertainty.under_pruning(mean, bias, np.abs(mean), *test, KEPT),
-        "point_estimate_by_size": uncertainty.under_pruning(kernel, kernel_bias, np.abs(kernel), *test, KEPT),
-        "point_estimate_by_effect": uncertainty.under_pruning(kernel, kernel_bias, effect, *test, KEPT),
+        "by_signal_to_noise": uncertainty.under_pruning(
+            mean, bias, np.abs(mean) / stddev, test.images, test.labels, KEPT
+        ),
+        "by_mean": uncertainty.under_pruning(mean, bias, np.abs(mean), test.images, test.labels, KEPT),
+        "point_estimate_by_size": uncertainty.under_pruning(
+            kernel, kernel_bias, np.abs(kernel), test.images, test.labels, KEPT
+        ),
+        "point_estimate_by_effect": uncertainty.under_pruning(
+            kernel, kernel_bias, effect, test.images, test.labels, KEPT
+        ),
     }
 
 
 def draw_figures(session: tf.Session, graph: BayesianNetwork, run: Run, predictors, test, results: dict) -> None:
     """weights.png, reliability.png, doubtful.png, rotation.png, unfamiliar.png and pruning.png."""
+    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
+
     mean, stddev = session.run([graph.mean, graph.stddev])
     plotting.save(plotting.weights(mean[:784], stddev[:784]), run.figures_dir / "weights.png")
     names = {"bayesian": "Bayesian", "point_estimate": "point estimate"}
@@ -225,13 +254,13 @@ def main(
     config["bayesian_bias"] = bayesian_bias
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("bayesian_network", logdir, config, fresh) as run:
-        train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        print(f"The Bayesian network of slides 27-29 on {len(train.images):,} MNIST digits; test set, nats per image:")
-        graph = build_graph(len(train.images), bayesian_bias, learning_rate, seed)
-        for epoch in run.epochs(session, epochs, len(train.images)):
+        train_sample = mnist.Dataset(train.pixels[:10_000], train.labels[:10_000])
+        print(f"The Bayesian network of slides 27-29 on {len(train.pixels):,} MNIST digits; test set, nats per image:")
+        graph = build_graph(len(train.pixels), bayesian_bias, batch_size, learning_rate, seed)
+        for epoch in run.epochs(session, epochs, len(train.pixels)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, labels in run.progress(mnist.batches(train, batch_size, [seed, epoch])):
-                    session.run(graph.optimize, {graph.images: images, graph.label: labels})
+                for pixels, labels in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
+                    session.run(graph.optimize_batches, {graph.pixels: pixels, graph.label: labels})
             run.write("train", epoch, *evaluate(session, graph, train_sample))
             run.write("test", epoch, *evaluate(session, graph, test))
             run.save(session, epoch)

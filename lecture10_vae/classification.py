@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import calibration, command_line, mnist, plotting
+from lecture10_vae.utils import calibration, command_line, mnist
 from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 
@@ -30,6 +30,7 @@ def define_network(inputs, hidden_size=100):
 class Classification(NamedTuple):
     """The tensors and operations of the graph."""
 
+    pixels: tf.Tensor  # uint8 [N, 28, 28]
     images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
     label: tf.Tensor  # int32 [N]
     log_prob: tf.Tensor  # [N], of the label, in nats
@@ -42,7 +43,8 @@ def build_graph(hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> 
     """Slide 20, as a static graph."""
     set_random_seed(seed)
     network = tf.make_template("network", define_network, hidden_size=hidden_size)
-    images = tf.placeholder(tf.float32, [None, 28, 28], "images")
+    pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
+    images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     label = tf.placeholder(tf.int32, [None], "label")  # the digit itself: log_prob takes no one-hot vector
     dist = network(tf.layers.flatten(images))
     with tf.name_scope("loss"):
@@ -52,27 +54,30 @@ def build_graph(hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> 
     with tf.name_scope("optimize"):
         optimize = optimizer.minimize(loss)
 
-    def optimize_batch(images, label):  # the same once more, as XLA compiles it
+    def optimize_batch(pixels, label):  # the same once more, as XLA compiles it
+        images = tf.image.convert_image_dtype(pixels, tf.float32)
         dist = network(tf.layers.flatten(images))
         return optimizer.minimize(tf.reduce_mean(-dist.log_prob(label)))
 
     with tf.name_scope("optimize_batches"):
-        optimize_batches = each_batch(optimize_batch, batch_size, images, label)
+        optimize_batches = each_batch(optimize_batch, batch_size, pixels, label)
     with tf.name_scope("probability"):
         probability = dist.probs_parameter()
-    return Classification(images, label, log_prob, probability, optimize, optimize_batches)
+    return Classification(pixels, images, label, log_prob, probability, optimize, optimize_batches)
 
 
 def evaluate(session: tf.Session, graph: Classification, data: mnist.Dataset) -> dict[str, float]:
     """Means over the data set."""
     log_prob, probability = session.run(
-        [graph.log_prob, graph.probability], {graph.images: data.images, graph.label: data.labels}
+        [graph.log_prob, graph.probability], {graph.pixels: data.pixels, graph.label: data.labels}
     )
     return {"accuracy": np.mean(probability.argmax(axis=1) == data.labels), "log_prob": log_prob.mean()}
 
 
 def draw_figures(probability: np.ndarray, test: mnist.Dataset, folder: Path) -> None:
     """The reliability diagram, the confusion matrix, and the dozen most doubtful test digits."""
+    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
+
     plotting.save(
         plotting.reliability({"test set": calibration.reliability(probability, test.labels)}),
         folder / "reliability.png",
@@ -116,20 +121,20 @@ def main(
     command_line.check_numbers(epochs=epochs, **config)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("classification", logdir, config, fresh) as run:
-        train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        print(f"The classifier of slide 20 on {len(train.images):,} MNIST digits; test set, log probability in nats:")
+        train_sample = mnist.Dataset(train.pixels[:10_000], train.labels[:10_000])
+        print(f"The classifier of slide 20 on {len(train.pixels):,} MNIST digits; test set, log probability in nats:")
         graph = build_graph(hidden_size, batch_size, learning_rate, seed)
-        for epoch in run.epochs(session, epochs, len(train.images)):
+        for epoch in run.epochs(session, epochs, len(train.pixels)):
             if epoch > 0:  # epoch 0 is the untrained model
-                batches = mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch], shift=1)
-                for images, labels in run.progress(batches):
-                    session.run(graph.optimize_batches, {graph.images: images, graph.label: labels})
+                batches = mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN, shift=1)
+                for pixels, labels in run.progress(batches):
+                    session.run(graph.optimize_batches, {graph.pixels: pixels, graph.label: labels})
             run.write("train", epoch, evaluate(session, graph, train_sample))
             run.write("test", epoch, evaluate(session, graph, test))
             run.save(session, epoch)
 
         figures = evaluate(session, graph, test)
-        probability = session.run(graph.probability, {graph.images: test.images})
+        probability = session.run(graph.probability, {graph.pixels: test.pixels})
         error = calibration.expected_calibration_error(probability, test.labels)
         print(f"expected calibration error {error:.4f}, over 15 bins")
         draw_figures(probability, test, run.figures_dir)

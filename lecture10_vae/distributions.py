@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.training import Run
 
 
@@ -147,6 +147,8 @@ def main(
         for count, estimate, error in zip(counts, means, errors, strict=True):
             rows.append([f"{count:,}", f"{estimate:.5f}", f"{error:.5f}", f"{(estimate - kl[0]) / error:+.1f} errors"])
         print_table(rows)
+
+        from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
 
         drawn = session.run(graph.dist.sample(300, seed=[seed, 2]), {graph.features: features[:1]})[:, 0]
         plotting.save(plotting.two_gaussians(mean[0], stddev[0], drawn), run.figures_dir / "densities.png")

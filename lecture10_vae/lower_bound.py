@@ -16,10 +16,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 from lecture10_vae.tf1 import tf, tfd
-from lecture10_vae.utils import command_line, plotting
+from lecture10_vae.utils import command_line
 from lecture10_vae.utils.training import Run
 
 OBSERVATION = np.array([0.8, -0.3], np.float32)  # the x whose code is asked for
@@ -131,7 +130,8 @@ def code_grid(points: int = 201, half_width: float = 6.0) -> tuple[np.ndarray, f
 
 def log_integral(log_integrand: np.ndarray, cell: float) -> np.ndarray:
     """ln ∫ exp(log_integrand) dz over a `code_grid`, whose codes are the last axis (trapezoidal rule)."""
-    return logsumexp(log_integrand, axis=-1) + np.log(cell)
+    largest = log_integrand.max(axis=-1, keepdims=True)  # taken out, so that exp does not overflow
+    return largest[..., 0] + np.log(np.exp(log_integrand - largest).sum(axis=-1) * cell)
 
 
 def record(session: tf.Session, graph: LowerBound, codes: np.ndarray, cell: float) -> dict[str, np.ndarray]:
@@ -199,6 +199,8 @@ def compare_gradients(session: tf.Session, graph: LowerBound, codes: np.ndarray,
 
 def draw_figures(session: tf.Session, graph: LowerBound, codes: np.ndarray, log_joint, records, best, folder) -> None:
     """The walk of Q(z) to the posterior, the bound under ln P(x), and where the decoder sends a grid of codes."""
+    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
+
     ellipses = [(f"step {step}", found["mean"], found["covariance"]) for step, found in records.items()]
     plotting.save(plotting.walk(codes, log_joint, ellipses, best), folder / "walk.png")
     bounds = [found["bound"] for found in records.values()]

@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 
@@ -37,6 +37,7 @@ def define_network(inputs, hidden_size=100, learn_stddev=False):
 class Regression(NamedTuple):
     """The tensors and operations of the graph."""
 
+    pixels: tf.Tensor  # uint8 [N, 28, 28]
     images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
     digit: tf.Tensor  # int32 [N]
     mean: tf.Tensor  # [N, 10]
@@ -52,7 +53,8 @@ def build_graph(hidden_size=100, learn_stddev=False, batch_size=100, learning_ra
     """Slide 18, as a static graph."""
     set_random_seed(seed)
     network = tf.make_template("network", define_network, hidden_size=hidden_size, learn_stddev=learn_stddev)
-    images = tf.placeholder(tf.float32, [None, 28, 28], "images")
+    pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
+    images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     digit = tf.placeholder(tf.int32, [None], "digit")
     label = tf.one_hot(digit, 10, name="label")
     dist = network(tf.layers.flatten(images))
@@ -63,23 +65,26 @@ def build_graph(hidden_size=100, learn_stddev=False, batch_size=100, learning_ra
     with tf.name_scope("optimize"):
         optimize = optimizer.minimize(loss)
 
-    def optimize_batch(images, label):  # the same once more, as XLA compiles it
+    def optimize_batch(pixels, label):  # the same once more, as XLA compiles it
+        images = tf.image.convert_image_dtype(pixels, tf.float32)
         dist = network(tf.layers.flatten(images))
         return optimizer.minimize(tf.reduce_mean(-dist.log_prob(label)))
 
     with tf.name_scope("optimize_batches"):
-        optimize_batches = each_batch(optimize_batch, batch_size, images, label)
+        optimize_batches = each_batch(optimize_batch, batch_size, pixels, label)
     with tf.name_scope("output"):
         mean, stddev = dist.mean(), dist.stddev()
     with tf.name_scope("squared_error"):
         squared_error = tf.reduce_sum((label - mean) ** 2, axis=1)
-    return Regression(images, digit, mean, stddev, log_prob, squared_error, loss, optimize, optimize_batches)
+    return Regression(
+        pixels, images, digit, mean, stddev, log_prob, squared_error, loss, optimize, optimize_batches
+    )  # fmt: skip
 
 
 def evaluate(session: tf.Session, graph: Regression, data: mnist.Dataset) -> dict[str, float]:
     """Means over the data set."""
     mean, log_prob, squared_error = session.run(
-        [graph.mean, graph.log_prob, graph.squared_error], {graph.images: data.images, graph.digit: data.labels}
+        [graph.mean, graph.log_prob, graph.squared_error], {graph.pixels: data.pixels, graph.digit: data.labels}
     )
     return {
         "accuracy": np.mean(mean.argmax(axis=1) == data.labels),
@@ -90,6 +95,8 @@ def evaluate(session: tf.Session, graph: Regression, data: mnist.Dataset) -> dic
 
 def draw_figures(mean: np.ndarray, stddev: np.ndarray, test: mnist.Dataset, folder: Path) -> None:
     """The outputs of the six test digits whose largest output stands out most from the next, and of those least."""
+    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
+
     ordered = np.sort(mean, axis=1)
     by_doubt = np.argsort(ordered[:, -2] - ordered[:, -1])
     chosen = np.concatenate([by_doubt[:6], by_doubt[-6:]])
@@ -133,20 +140,20 @@ def main(
     config["learn_stddev"] = learn_stddev
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     with tf.Graph().as_default(), tf.Session() as session, Run("regression", logdir, config, fresh) as run:
-        train_sample = mnist.Dataset(train.images[:10_000], train.labels[:10_000])
-        print(f"The regression of slide 18 on {len(train.images):,} MNIST digits; test set, log probability in nats:")
+        train_sample = mnist.Dataset(train.pixels[:10_000], train.labels[:10_000])
+        print(f"The regression of slide 18 on {len(train.pixels):,} MNIST digits; test set, log probability in nats:")
         graph = build_graph(hidden_size, learn_stddev, batch_size, learning_rate, seed)
-        for epoch in run.epochs(session, epochs, len(train.images)):
+        for epoch in run.epochs(session, epochs, len(train.pixels)):
             if epoch > 0:  # epoch 0 is the untrained model
-                batches = mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch], shift=1)
-                for images, digits in run.progress(batches):
-                    session.run(graph.optimize_batches, {graph.images: images, graph.digit: digits})
+                batches = mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN, shift=1)
+                for pixels, digits in run.progress(batches):
+                    session.run(graph.optimize_batches, {graph.pixels: pixels, graph.digit: digits})
             run.write("train", epoch, evaluate(session, graph, train_sample))
             run.write("test", epoch, evaluate(session, graph, test))
             run.save(session, epoch)
 
         figures = evaluate(session, graph, test)
-        mean, stddev = session.run([graph.mean, graph.stddev], {graph.images: test.images})
+        mean, stddev = session.run([graph.mean, graph.stddev], {graph.pixels: test.pixels})
         draw_figures(mean, stddev, test, run.figures_dir)
         return run.finish(
             test_accuracy=figures["accuracy"],

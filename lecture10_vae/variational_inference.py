@@ -25,9 +25,9 @@ import numpy as np
 
 from lecture10_vae import lower_bound, vae
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
-from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch, each_batch_noise
+from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
 
 RECORDED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 400)
 
@@ -49,6 +49,7 @@ def inverse_softplus(value):
 class VariationalInference(NamedTuple):
     """The tensors and operations of the graph."""
 
+    pixels: tf.Tensor  # uint8 [N, 28, 28]
     images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
     index: tf.Tensor  # int32 [N]: which of all images these are
     rate: tf.Tensor  # []: Adam's learning rate for the mean and stddev of each image
@@ -61,6 +62,7 @@ class VariationalInference(NamedTuple):
     elbo: tf.Tensor  # [N], in nats
     infer: tf.Operation  # a gradient step on mean and stddev
     optimize: tf.Operation  # the same, and a gradient step on theta: slide 7
+    noise: tf.Tensor  # [N, code_size], standard normal: what the next draws codes by
     optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of the images fed, faster
 
 
@@ -72,7 +74,8 @@ def build_graph(
     step = tf.train.get_or_create_global_step()
     with tf.name_scope("draw"):
         draw = tf.stack([seed, tf.cast(step, tf.int32)])
-    images = tf.placeholder(tf.float32, [None, 28, 28], "images")
+    pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
+    images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     index = tf.placeholder(tf.int32, [None], "index")
     rate = tf.placeholder_with_default(0.03, [], "rate")  # higher than theta's, as an image comes but once an epoch
     with tf.name_scope("prior"):
@@ -96,7 +99,8 @@ def build_graph(
     with tf.name_scope("optimize"):
         optimize = tf.group(infer, learning.minimize(loss, var_list=theta))
 
-    def optimize_batch(images, index, noise):  # the same once more, as XLA compiles it
+    def optimize_batch(pixels, index, noise):  # the same once more, as XLA compiles it
+        images = tf.image.convert_image_dtype(pixels, tf.float32)
         posterior = every_posterior(index)
         dist = decoder(posterior.mean() + posterior.stddev() * noise)
         loss = -tf.reduce_mean(dist.log_prob(images) - tfd.kl_divergence(posterior, prior))
@@ -105,11 +109,12 @@ def build_graph(
         return learning.apply_gradients(zip(gradients[2:], theta, strict=True))
 
     with tf.name_scope("optimize_batches"):
-        noise = each_batch_noise(draw, batch_size, images, code_size)
-        optimize_batches = each_batch(optimize_batch, batch_size, images, index, noise)
+        noise = tf.random.stateless_normal([tf.shape(pixels)[0], code_size], draw, name="noise")
+        optimize_batches = each_batch(optimize_batch, batch_size, pixels, index, noise)
     logit = dist.distribution.logits
     return VariationalInference(
-        images, index, rate, draw, mean, stddev, code, log_prior, logit, elbo, infer, optimize, optimize_batches
+        pixels, images, index, rate, draw, mean, stddev, code, log_prior, logit, elbo,
+        infer, optimize, noise, optimize_batches,
     )  # fmt: skip
 
 
@@ -187,6 +192,8 @@ def measure_gaps(session, graph, vae_session, vae_graph, images) -> dict[str, ob
 
 def draw_figures(vae_session, vae_graph, test: mnist.Dataset, found: dict, folder: Path) -> None:
     """The bound against gradient steps, and eight exact posteriors with the image's Gaussian and the encoder's."""
+    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
+
     levels = {
         "ln P(x)": found["log_likelihood"].mean(),
         "best Gaussian for each image": found["per_image_elbo"].mean(),
@@ -271,26 +278,26 @@ def main(
     config |= {"learning_rate": learning_rate, "seed": seed}
     command_line.check_numbers(epochs=epochs, test_images=test_images, **config)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    train = mnist.Dataset(train.images[:train_images], np.arange(min(train_images, len(train.labels))))
-    test = mnist.Dataset(test.images[:test_images], test.labels[:test_images])
+    train = mnist.Dataset(train.pixels[:train_images], np.arange(min(train_images, len(train.labels))))
+    test = mnist.Dataset(test.pixels[:test_images], test.labels[:test_images])
     with tf.Graph().as_default(), tf.Session() as session, Run("variational_inference", logdir, config, fresh) as run:
-        print(f"Slide 7 on {len(train.images):,} grey MNIST digits, each with a Q(z) of its own; nats per image:")
-        graph = build_graph(len(train.images), 2, hidden_size, batch_size, learning_rate, seed)
-        for epoch in run.epochs(session, epochs, len(train.images)):
+        print(f"Slide 7 on {len(train.pixels):,} grey MNIST digits, each with a Q(z) of its own; nats per image:")
+        graph = build_graph(len(train.pixels), 2, hidden_size, batch_size, learning_rate, seed)
+        for epoch in run.epochs(session, epochs, len(train.pixels)):
             if epoch > 0:  # epoch 0 is the untrained model
-                for images, index in run.progress(mnist.batches(train, BATCHES_PER_RUN * batch_size, [seed, epoch])):
-                    session.run(graph.optimize_batches, {graph.images: images, graph.index: index})
-            elbo = session.run(graph.elbo, {graph.images: train.images, graph.index: train.labels}).mean()
+                for pixels, index in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
+                    session.run(graph.optimize_batches, {graph.pixels: pixels, graph.index: index})
+            elbo = session.run(graph.elbo, {graph.pixels: train.pixels, graph.index: train.labels}).mean()
             run.write("train", epoch, {"elbo": elbo})
             run.save(session, epoch)
         log_likelihood = vae.log_likelihood_by_quadrature(session, graph, test.images).mean()
-        print(f"ln P(x) of its decoder on {len(test.images):,} test images {log_likelihood:.2f}, by quadrature")
+        print(f"ln P(x) of its decoder on {len(test.pixels):,} test images {log_likelihood:.2f}, by quadrature")
 
         with trained_vae(Path(vae_logdir), data_dir) as (vae_session, vae_graph):
             weights = vae_session.run(tf.trainable_variables("decoder"))
             hidden_size = weights[0].shape[1]
             with tf.Graph().as_default(), tf.Session() as session:
-                graph = build_graph(len(test.images), 2, hidden_size)
+                graph = build_graph(len(test.pixels), 2, hidden_size)
                 for variable, value in zip(tf.trainable_variables("decoder"), weights, strict=True):
                     variable.load(value, session)
                 found = measure_gaps(session, graph, vae_session, vae_graph, test.images)
@@ -299,8 +306,8 @@ def main(
             train_elbo_nats=elbo,
             slide_7_test_log_likelihood_nats=log_likelihood,
             per_image_elbo_by_step_nats={str(step): bound for step, bound in found["bounds"].items()},
-            test_images=len(test.images),
-            **report(found, len(test.images)),
+            test_images=len(test.pixels),
+            **report(found, len(test.pixels)),
         )
 
 

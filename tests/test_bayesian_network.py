@@ -24,8 +24,8 @@ class Trained:
         self._weights = tfd.MultivariateNormalDiag(self.graph.mean, self.graph.stddev).sample(seed=self.graph.draw)
         session.run(tf.global_variables_initializer())
         for epoch in range(5):
-            for images, labels in mnist.batches(data["train"], 50, seed=epoch):
-                session.run(self.graph.optimize, {self.graph.images: images, self.graph.label: labels})
+            for pixels, labels in mnist.batches(data["train"], 50, seed=epoch):
+                session.run(self.graph.optimize, {self.graph.pixels: pixels, self.graph.label: labels})
         self.variables = {variable.op.name: session.run(variable) for variable in tf.trainable_variables()}
         self.mean, self.stddev = session.run([self.graph.mean, self.graph.stddev])
 
@@ -130,7 +130,7 @@ def test_point_estimate_is_a_layer_of_the_same_shape(trained, small_mnist):
 
 
 def test_predictions_average_and_split_as_numpy_does_on_drawn_weights(trained, small_mnist):
-    images, labels = small_mnist["test"]
+    images, labels = small_mnist["test"].images, small_mnist["test"].labels
     prediction = bayesian_network.make_predictors(trained.session, trained.graph, draws=5)["bayesian"](images)
     by_hand = np.stack([softmax(trained.logits(images, (draw, -1)), axis=1) for draw in range(5)])
     np.testing.assert_allclose(prediction, by_hand, rtol=1e-3, atol=1e-6)
@@ -192,7 +192,7 @@ def test_images_turn_anticlockwise_about_their_middle(small_mnist):
 
 
 def test_rotation_report_asks_the_predictor_of_turned_images(small_mnist):
-    images, labels = small_mnist["test"]
+    images, labels = small_mnist["test"].images, small_mnist["test"].labels
 
     def knows_upright_images(asked):
         right = np.eye(10)[labels][np.newaxis]
@@ -299,6 +299,9 @@ def test_tensorboards_own_reader_finds_curves_weights_and_graph(on_small_mnist, 
     names = {node.name.split("/")[0] for node in EventAccumulator(str(tmp_path / "train")).Reload().Graph().node}
     assert {"images", "label", "network", "elbo", "optimize", "point_estimate"} <= names
     assert names <= {
+        "pixels",
+        "output",
+        "optimize_batches",
         "images",
         "label",
         "network",

@@ -47,7 +47,8 @@ def test_the_page_and_the_plot_show_every_contender(load, rounds):
         "epochs": 3,
         "machine": {"processor": "A processor", "cores": 2, "versions": {"jax": "1.2"}},
         "table": run.summarize(rounds),
-        "script": {"first_line": 3.14, "job": 40, "peak_memory": 2**30},
+        "script": {"first_line": 3.14, "first_epoch": 5, "job": 40, "peak_memory": 2**30},
+        "loops": {"regression": {"one_by_one": 3, "together": 1.5, "ratio": 2}},
         "scaling": {"batch_size": {"20": 2.5, "100": 1}, "hidden_size": {"100": 1}, "images": {"60000": 1}},
     }
     page = run.markdown(results)
@@ -55,6 +56,7 @@ def test_the_page_and_the_plot_show_every_contender(load, rounds):
     assert "| the floor: matrix products alone, on one core | 0.75 | 0.50 (0.50-0.50) |  |  |  |  |  |" in page
     assert "| s an epoch, ours | 2.50 | 1.00 |" in page
     assert "first line after 3.1 s" in page
+    assert "| regression.py | 3.00 | 1.50 | 2.00 |" in page
     figure = run.plot(results)
     assert len(figure.axes[0].patches) == 3
     plt.close(figure)
@@ -70,7 +72,7 @@ def test_bounds_are_compared_by_their_means_over_the_rounds(load):
 
 def test_every_contender_is_a_script_with_an_environment(load):
     contenders = load("run").CONTENDERS
-    assert {*contenders, "contender", "run"} == {file.stem for file in BENCHMARKS.glob("*.py")}
+    assert {*contenders, "contender", "loops", "run"} == {file.stem for file in BENCHMARKS.glob("*.py")}
     for environment, _ in contenders.values():
         peer = environment.partition("-")[2]
         assert not peer or (BENCHMARKS / f"requirements-{peer}.txt").exists()
@@ -78,11 +80,11 @@ def test_every_contender_is_a_script_with_an_environment(load):
 
 def test_ours_trains_and_measures(load, small_mnist):
     contender, ours = load("contender"), load("ours")
-    options, images = contender.Options(), small_mnist["train"].images.reshape(-1, 784)
-    train_epoch, test_bound = ours.build(images, options)
-    before = test_bound(images)
-    train_epoch(np.arange(len(images)))
-    assert -560 < before < before + 100 < test_bound(images) < -150
+    options, pixels = contender.Options(), small_mnist["train"].pixels.reshape(-1, 784)
+    train_epoch, test_bound = ours.build(pixels, options)
+    before = test_bound(pixels)
+    train_epoch(np.arange(len(pixels)))
+    assert -560 < before < before + 100 < test_bound(pixels) < -150
 
 
 def test_weights_start_as_those_of_tf_layers_dense(load):

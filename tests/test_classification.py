@@ -13,7 +13,7 @@ from lecture10_vae.utils import calibration, plotting
 
 
 def test_loss_is_the_sparse_softmax_cross_entropy(small_mnist):
-    images, labels = small_mnist["test"]
+    pixels, labels = small_mnist["test"]
     with tf.Graph().as_default() as tensorflow_graph, tf.Session() as session:
         graph = classification.build_graph()
         session.run(tf.global_variables_initializer())
@@ -22,13 +22,13 @@ def test_loss_is_the_sparse_softmax_cross_entropy(small_mnist):
         variables = tf.trainable_variables()
         found, expected = session.run(
             [[-graph.log_prob, *tf.gradients(-graph.log_prob, variables)], [plain, *tf.gradients(plain, variables)]],
-            {graph.images: images, graph.label: labels},
+            {graph.pixels: pixels, graph.label: labels},
         )
         for one, other in zip(found, expected, strict=True):
             assert np.abs(other).max() > 0
             np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5 * np.abs(other).max())
 
-        logits, probability = session.run([logit, graph.probability], {graph.images: images})
+        logits, probability = session.run([logit, graph.probability], {graph.pixels: pixels})
         by_hand = -log_softmax(logits.astype(np.float64), axis=1)[np.arange(1_000), labels]
         np.testing.assert_allclose(found[0], by_hand, rtol=1e-4)
         np.testing.assert_allclose(probability.sum(axis=1), 1, rtol=1e-5)

@@ -33,8 +33,9 @@ def test_refuses_what_is_not_idx(content):
 
 def test_loads_the_genuine_data():
     train, test = mnist.load("train"), mnist.load("test")
-    assert train.images.shape == (60_000, 28, 28)
-    assert test.images.shape == (10_000, 28, 28)
+    assert train.pixels.shape == train.images.shape == (60_000, 28, 28)
+    assert test.pixels.shape == test.images.shape == (10_000, 28, 28)
+    assert train.pixels.dtype == test.pixels.dtype == np.uint8
     assert train.images.dtype == test.images.dtype == np.float32
     assert train.labels.dtype == test.labels.dtype == np.int32
     assert (train.images.min(), train.images.max()) == (0, 1)
@@ -92,17 +93,28 @@ def test_batches_are_the_whole_set_shuffled_from_the_seed(small_mnist):
     dataset = small_mnist["test"]
     batches = list(mnist.batches(dataset, 300, seed=[1, 2]))
     assert [len(labels) for _, labels in batches] == [300, 300, 300, 100]
-    images, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
+    pixels, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
     assert labels.tolist() != dataset.labels.tolist()
     # Images keep their labels, and each comes once: sorted, both orders are the same.
     keys = [
-        np.lexsort([*part.images.reshape(1_000, -1).T, part.labels])
-        for part in (dataset, mnist.Dataset(images, labels))
+        np.lexsort([*part.pixels.reshape(1_000, -1).T, part.labels])
+        for part in (dataset, mnist.Dataset(pixels, labels))
     ]
-    np.testing.assert_array_equal(images[keys[1]], dataset.images[keys[0]])
+    np.testing.assert_array_equal(pixels[keys[1]], dataset.pixels[keys[0]])
     np.testing.assert_array_equal(labels[keys[1]], dataset.labels[keys[0]])
 
     again = np.concatenate([batch.labels for batch in mnist.batches(dataset, 300, seed=[1, 2])])
     other = np.concatenate([batch.labels for batch in mnist.batches(dataset, 300, seed=[1, 3])])
     assert labels.tolist() == again.tolist()
     assert labels.tolist() != other.tolist()
+
+
+@pytest.mark.parametrize(("batch_size", "together", "sizes"), [(300, 2, [600, 300, 100]), (250, 3, [750, 250])])
+def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes):
+    dataset = small_mnist["test"]
+    one_by_one = list(mnist.batches(dataset, batch_size, seed=0))
+    some = list(mnist.batches(dataset, batch_size, seed=0, together=together))
+    assert [len(labels) for _, labels in some] == sizes
+    for field in (0, 1):
+        one, other = (np.concatenate([batch[field] for batch in batches]) for batches in (one_by_one, some))
+        np.testing.assert_array_equal(one, other)

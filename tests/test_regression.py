@@ -16,8 +16,8 @@ def built(small_mnist):
     with tf.Graph().as_default(), tf.Session() as session:
         graph = regression.build_graph()
         session.run(tf.global_variables_initializer())
-        images, digits = small_mnist["test"]
-        yield session, graph, {graph.images: images, graph.digit: digits}
+        pixels, digits = small_mnist["test"]
+        yield session, graph, {graph.pixels: pixels, graph.digit: digits}
 
 
 def test_loss_is_half_the_squared_error_and_a_constant(built, small_mnist):
@@ -50,11 +50,11 @@ def test_network_is_slide_18s(built, small_mnist):
 
 
 def test_learned_stddev_is_scored_by_the_gaussian_density(small_mnist):
-    images, digits = small_mnist["test"]
+    pixels, digits = small_mnist["test"]
     with tf.Graph().as_default(), tf.Session() as session:
         graph = regression.build_graph(learn_stddev=True)
         session.run(tf.global_variables_initializer())
-        feed = {graph.images: images, graph.digit: digits}
+        feed = {graph.pixels: pixels, graph.digit: digits}
         mean, stddev, log_prob = session.run([graph.mean, graph.stddev, graph.log_prob], feed)
     assert stddev.min() > 0.2
     np.testing.assert_allclose(log_prob, norm.logpdf(np.eye(10)[digits], mean, stddev).sum(axis=1), rtol=1e-4)
@@ -83,6 +83,6 @@ def test_training_moves_each_image_by_a_pixel_at_most(small_mnist):
     (plain,), (moved,) = (list(mnist.batches(dataset, 1_000, [0, 1], shift=shift)) for shift in (0, 1))
     assert plain.labels.tolist() == moved.labels.tolist()
     shifts = [(down, right) for down in (-1, 0, 1) for right in (-1, 0, 1)]
-    fits = np.array([(moved.images == np.roll(plain.images, shift, (1, 2))).all(axis=(1, 2)) for shift in shifts])
+    fits = np.array([(moved.pixels == np.roll(plain.pixels, shift, (1, 2))).all(axis=(1, 2)) for shift in shifts])
     assert (fits.sum(axis=0) == 1).all()
     assert (fits.sum(axis=1) > 70).all()  # each of the nine shifts is about as frequent

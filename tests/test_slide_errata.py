@@ -121,8 +121,8 @@ def test_slides_27_to_29_train_badly(graph_and_images, activation, least, most):
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
         for epoch in range(3):
-            for some_images, labels in mnist.batches(train, 100, seed=epoch):
-                session.run(optimize, {images: some_images, label: labels})
+            for batch in mnist.batches(train, 100, seed=epoch):
+                session.run(optimize, {images: batch.images, label: batch.labels})
         probability = np.mean([session.run(dist.probs_parameter(), {images: test.images}) for _ in range(20)], axis=0)
     # The mended form has 0.915 by then.
     assert least < np.mean(probability.argmax(axis=1) == test.labels) < most

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lecture10_vae import classification, regression, vae, variational_inference
-from lecture10_vae.tf1 import tf
+from lecture10_vae import bayesian_network, classification, regression, vae, variational_inference
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.training import Run
 
@@ -44,31 +45,46 @@ def test_tensorboards_own_reader_finds_curves_pictures_histograms_and_graph(on_s
     names = {node.name.split("/")[0] for node in EventAccumulator(str(tmp_path / "train")).Reload().Graph().node}
     slide = {"images", "encoder", "code", "decoder", "elbo", "optimize"}
     assert slide <= names
-    assert names <= slide | {"optimize_batches", "prior", "global_step", "samples", "summary"}
+    assert names <= slide | {"pixels", "optimize_batches", "prior", "global_step", "samples", "summary"}
 
 
 @pytest.mark.parametrize("batch_size", [100, 70])
-@pytest.mark.parametrize("script", [vae, regression, classification, variational_inference])
+@pytest.mark.parametrize("script", [vae, regression, classification, variational_inference, bayesian_network])
 def test_many_batches_a_run_train_as_one_batch_a_run(script, batch_size, small_mnist):
     """From the same weights and draws, XLA's loop and the slide's own operation come to the same weights."""
-    images, labels = small_mnist["train"]
-    options = {"num_images": 1_000} if script is variational_inference else {}
+    pixels, labels = (array[:500] for array in small_mnist["train"])
     if script is variational_inference:
-        labels = np.arange(1_000)
-    weights = []
-    for many in (False, True):
-        with tf.Graph().as_default(), tf.Session() as session:
-            graph = script.build_graph(batch_size=batch_size, **options)
-            session.run(tf.global_variables_initializer())
-            stops = (500,) if many and batch_size == 100 else range(batch_size, 501, batch_size)
-            optimize = graph.optimize_batches if many else graph.optimize
-            start = 0
-            for stop in stops:
-                feed = {graph[0]: images[start:stop], graph[1]: labels[start:stop]}
-                session.run(optimize, feed if script is not vae else {graph.images: images[start:stop]})
-                start = stop
-            weights.append(session.run(tf.global_variables()))
-    for one, other in zip(*weights, strict=True):
+        labels = np.arange(500)
+    batches = list(mnist.batches(mnist.Dataset(pixels, labels), batch_size, seed=0))
+    options = {"num_images": 500} if script is variational_inference else {}
+    with tf.Graph().as_default(), tf.Session() as session:
+        graph = script.build_graph(batch_size=batch_size, **options)
+        beside_pixels = [getattr(graph, name) for name in ("label", "digit", "index") if name in graph._fields]
+        draws = []
+        if script is bayesian_network:  # a Gaussian of the same shape has the same noise from the same draw
+            draws = [tfd.MultivariateNormalDiag(tf.zeros([784, 10]), tf.ones([784, 10])).sample(seed=graph.draw)]
+        elif script in (vae, variational_inference):
+            draws = [(graph.code - graph.mean) / graph.stddev]
+        session.run(tf.global_variables_initializer())
+        start = session.run(tf.global_variables())
+        noise = []
+        for batch in batches:
+            feed = {graph.pixels: batch.pixels} | dict.fromkeys(beside_pixels, batch.labels)
+            noise.append(session.run([draws, graph.optimize], feed)[0])
+        one_by_one = session.run(tf.global_variables())
+
+        for variable, value in zip(tf.global_variables(), start, strict=True):
+            variable.load(value, session)
+        for some in mnist.batches(mnist.Dataset(pixels, labels), batch_size, seed=0, together=len(batches)):
+            feed = {graph.pixels: some.pixels} | dict.fromkeys(beside_pixels, some.labels)
+            if draws:
+                count = max(len(some.labels) // batch_size, 1)
+                feed[graph.noise] = np.concatenate([arrays[0] for arrays in noise[:count]])
+                noise = noise[count:]
+            session.run(graph.optimize_batches, feed)
+        together = session.run(tf.global_variables())
+    for before, one, other in zip(start, one_by_one, together, strict=True):
+        assert (one != before).any()
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
 
 

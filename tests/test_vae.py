@@ -21,8 +21,8 @@ def trained():
         graph = vae.build_graph()
         session.run(tf.global_variables_initializer())
         for epoch in range(2):
-            for images, _ in mnist.batches(train, 100, seed=epoch):
-                session.run(graph.optimize, {graph.images: images})
+            for pixels, _ in mnist.batches(train, 100, seed=epoch):
+                session.run(graph.optimize, {graph.pixels: pixels})
         weights = {variable.op.name: session.run(variable) for variable in tf.trainable_variables()}
         yield graph, session, weights
 
@@ -43,7 +43,8 @@ def test_encoder_is_the_network_of_slide_24(trained, small_mnist):
 def test_decoder_and_bound_are_those_of_slides_6_and_25(trained, small_mnist):
     graph, session, weights = trained
     images = small_mnist["test"].images[:50]
-    fetched = session.run(graph._asdict() | {"optimize": tf.no_op()}, {graph.images: images})
+    tensors = {name: tensor for name, tensor in graph._asdict().items() if isinstance(tensor, tf.Tensor)}
+    fetched = session.run(tensors, {graph.pixels: small_mnist["test"].pixels[:50]})
 
     hidden = np.maximum(dense(fetched["code"], weights, "decoder/dense"), 0)
     probability = expit(dense(hidden, weights, "decoder/dense_1"))

@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -21,10 +22,15 @@ SHA256 = {
 
 
 class Dataset(NamedTuple):
-    """Grey images in [0, 1], float32 [N, 28, 28], and the digits that they show, int32 [N]."""
+    """Images as MNIST's files have them, uint8 [N, 28, 28], and the digits that they show, int32 [N]."""
 
-    images: np.ndarray
+    pixels: np.ndarray
     labels: np.ndarray
+
+    @property
+    def images(self) -> np.ndarray:
+        """Grey images in [0, 1], float32 [N, 28, 28]."""
+        return np.divide(self.pixels, 255, dtype=np.float32)
 
 
 def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
@@ -33,27 +39,34 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
     Raises UserError if a file is not, byte for byte, the one that this repository holds.
     """
     prefix = {"train": "train", "test": "t10k"}[part]
-    images = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-images-idx3-ubyte.gz"))
+    pixels = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-images-idx3-ubyte.gz"))
     labels = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-labels-idx1-ubyte.gz"))
-    return Dataset(np.divide(images, 255, dtype=np.float32), labels.astype(np.int32))
+    return Dataset(pixels, labels.astype(np.int32))
 
 
-def batches(dataset: Dataset, batch_size: int, seed: int | list[int], shift: int = 0) -> Iterator[Dataset]:
-    """Yields the whole data set once, in an order drawn from `seed`; the last mini-batch may be smaller.
+def batches(
+    dataset: Dataset, batch_size: int, seed: int | list[int], together: int = 1, shift: int = 0
+) -> Iterator[Dataset]:
+    """Yields the whole data set once, in an order drawn from `seed`, as mini-batches.
 
-    With a `shift`, each image is moved by up to so many pixels each way, drawn from `seed` too.
+    Args:
+        batch_size: images in a mini-batch.
+        together: mini-batches in a row that are yielded as one. A smaller last mini-batch comes by itself.
+        shift: by up to so many pixels each way each image is moved, drawn from `seed` too.
     """
     random = np.random.default_rng(seed)
     order = random.permutation(len(dataset.labels))
-    for start in range(0, len(order), batch_size):
-        chosen = order[start : start + batch_size]
-        images = dataset.images[chosen]
+    whole = len(order) // batch_size * batch_size
+    cuts = sorted({*range(0, whole, together * batch_size), whole, len(order)})
+    for start, stop in itertools.pairwise(cuts):
+        chosen = order[start:stop]
+        pixels = dataset.pixels[chosen]
         if shift:  # MNIST's digits have a margin of four pixels, so that none is cut by the rolling
             moves = random.integers(-shift, shift + 1, size=(len(chosen), 2))
             for move in np.unique(moves, axis=0):
                 moved = (moves == move).all(axis=1)
-                images[moved] = np.roll(images[moved], move, axis=(1, 2))
-        yield Dataset(images, dataset.labels[chosen])
+                pixels[moved] = np.roll(pixels[moved], move, axis=(1, 2))
+        yield Dataset(pixels, dataset.labels[chosen])
 
 
 def parse_idx(content: bytes) -> np.ndarray:

@@ -5,18 +5,18 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import filelock
-import matplotlib
-import numpy as np
-import scipy
 from tqdm import tqdm
 
-from lecture10_vae.tf1 import tf, tfd, tfp
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils.command_line import UserError
 
-BATCHES_PER_RUN = 20  # mini-batches a session.run: enough to make its cost small, and to see the progress bar move
+BATCHES_PER_RUN = 100  # mini-batches a session.run: enough to make its cost small, and to see the progress bar move
+
+_PACKAGES = ["tensorflow", "tensorflow-probability", "numpy", "scipy", "matplotlib"]
 
 # All that a run writes in its folder, and so all that --fresh removes there.
 _WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test"]
@@ -26,7 +26,7 @@ class Run:
     """One training run and its folder.
 
         with tf.Session() as session, Run("vae", logdir, config) as run:
-            for epoch in run.epochs(session, 15, len(train.images)):
+            for epoch in run.epochs(session, 15, len(train.pixels)):
                 if epoch > 0:  # epoch 0 is the untrained model
                     for batch in run.progress(batches):
                         session.run(optimize, ...)
@@ -171,15 +171,7 @@ class Run:
         if self._history:
             results["epochs"] = self._history[-1]["epoch"]
             results["seconds"] = round(sum(epoch["seconds"] for epoch in self._history), 1)
-        results |= {
-            "versions": {
-                "tensorflow": tf.__version__,
-                "tensorflow-probability": tfp.__version__,
-                "numpy": np.__version__,
-                "scipy": scipy.__version__,
-                "matplotlib": matplotlib.__version__,
-            },
-        }
+        results["versions"] = {package: metadata.version(package) for package in _PACKAGES}
         _write_json(self.logdir / "results.json", results)
         print(f"Pictures are in {self.figures_dir}, numbers in {self.logdir / 'results.json'}.")
         return results
@@ -229,34 +221,24 @@ def each_batch(optimize: Callable[..., tf.Operation], batch_size: int, *arrays: 
 
     Args:
         optimize: from mini-batches of the arrays to a gradient step. It may use, but not create, variables.
-        batch_size: how many rows make a mini-batch; fed fewer rows, they are one mini-batch.
-        arrays: tensors or placeholders with the same number of rows, a multiple of `batch_size` or fewer.
+        batch_size: how many rows of the first array make a mini-batch; fed fewer rows, they are one mini-batch.
+        arrays: tensors or placeholders, each cut along its first axis into as many parts as there are mini-batches.
+            The first has a multiple of `batch_size` rows, or fewer.
     """
 
-    @tf.function(jit_compile=True)
+    @tf.function(jit_compile=True, autograph=False)
     def loop(*arrays):
-        size = tf.minimum(batch_size, tf.shape(arrays[0])[0])
-        stacked = [tf.reshape(array, tf.concat([[-1, size], tf.shape(array)[1:]], axis=0)) for array in arrays]
-        for i in tf.range(tf.shape(stacked[0])[0]):
-            optimize(*(tf.ensure_shape(batch[i], array.shape) for batch, array in zip(stacked, arrays, strict=True)))
-        return size  # a function without an output would be no operation to run
+        count = tf.maximum(tf.shape(arrays[0])[0] // batch_size, 1)
+        parts = [tf.reshape(array, tf.concat([[count, -1], tf.shape(array)[1:]], axis=0)) for array in arrays]
+
+        def step(i):
+            batch = [tf.ensure_shape(part[i], array.shape) for part, array in zip(parts, arrays, strict=True)]
+            with tf.control_dependencies([optimize(*batch)]):
+                return i + 1
+
+        return tf.while_loop(lambda i: i < count, step, [0])
 
     return loop(*arrays).op
-
-
-def each_batch_noise(draw: tf.Tensor, batch_size: int, images: tf.Tensor, code_size: int) -> tf.Tensor:
-    """Noise for the codes of images [N, ...], [N, code_size]: what a Gaussian's `sample(seed=draw)` adds to its mean.
-
-    Args:
-        draw: int32 [2], the seed and the step of the first mini-batch; the next mini-batch has the next step.
-    """
-    rows = tf.shape(images)[0]
-    size = tf.minimum(batch_size, rows)
-    standard = tfd.MultivariateNormalDiag(tf.zeros([size, code_size]), tf.ones([size, code_size]))
-    noise = tf.map_fn(
-        lambda i: standard.sample(seed=tf.stack([draw[0], draw[1] + i])), tf.range(rows // size), tf.float32
-    )
-    return tf.reshape(noise, [rows, code_size])
 
 
 def _write_json(path: Path, content: object) -> None:
