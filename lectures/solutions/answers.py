@@ -1,0 +1,70 @@
+"""The answers to the exercises: a section's name is that of its solutions' file, an answer's that of its function.
+
+The lecture notes print them, and tests/test_solutions.py holds the solutions to them. The notes are made without
+TensorFlow, so that nothing here may need it.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+
+class Answer(NamedTuple):
+    """A number to reach; the tolerance covers other seeds and other machines."""
+
+    value: float
+    tolerance: float
+    unit: str = ""
+
+    def __str__(self) -> str:
+        decimals = max(0, -math.floor(math.log10(self.tolerance)))
+        return f"{self.value:.{decimals}f} ± {self.tolerance:.{decimals}f} {self.unit}".rstrip()
+
+    def covers(self, measured: float) -> bool:
+        return abs(measured - self.value) <= self.tolerance
+
+
+ANSWERS = {
+    "lower_bound": {
+        "gap_of_the_prior": Answer(0, 0.01, "nats"),
+        "gap_when_twice_as_bent": Answer(0, 0.01, "nats"),
+        "gap_with_fifty_samples": Answer(0, 0.01, "nats"),
+    },
+    "variational_inference": {
+        "price_of_a_code": Answer(4.615, 0.001, "nats"),
+        "steps_from_the_encoder": Answer(0, 1),
+        "more_lost_on_test_images": Answer(0, 1, "nats"),
+    },
+    "vae": {
+        "bound_without_a_code": Answer(0, 0.1, "nats"),
+        "bound_when_averaged_over_pixels": Answer(0, 1, "nats"),
+        "alike_by_code": Answer(0, 1, "%"),
+    },
+    "bayesian_network": {
+        "share_of_the_divergence": Answer(0.459, 0.001, "nats"),
+        "weights_to_spare": Answer(0, 1, "%"),
+        "bound_with_a_narrow_prior": Answer(0, 0.01, "nats"),
+    },
+    "distributions": {
+        "divergence_the_other_way": Answer(28.07, 0.01, "nats"),
+        "samples_for_one_percent": Answer(794, 10),
+        "ratio_of_stddevs": Answer(4.12, 0.1),
+    },
+    "regression": {
+        "log_prob_of_knowing_nothing": Answer(-9.639, 0.001, "nats"),
+        "log_prob_with_the_best_stddev": Answer(0, 0.1, "nats"),
+        "accuracy_without_the_doubtful": Answer(0, 0.1, "%"),
+    },
+    "classification": {
+        "log_prob_of_one_confidence": Answer(-0.117, 0.001, "nats"),
+        "loss_with_one_hot_labels": Answer(0.325, 0.01, "nats"),
+        "best_temperature": Answer(0, 0.1),
+    },
+}
+
+
+def compare(section: str, *solutions: Callable[[], float]) -> None:
+    """Runs a section's solutions, and prints what each one measures beside the answer."""
+    for solution in solutions:
+        answer = ANSWERS[section][solution.__name__]
+        print(f"{solution.__name__.replace('_', ' '):34s}{solution():10.4f}    expected {answer}")
