@@ -1,15 +1,16 @@
-"""The exercises of the notes: each solution reaches the answer that the notes print, and both texts ask for each."""
+"""The notes' exercises: each solution reaches the answer that the notes print, and both languages ask for each."""
 
 import importlib
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from conftest import REPOSITORY
 from lectures.solutions.answers import ANSWERS, Answer
 
+LECTURES = Path(__file__).resolve().parents[1] / "lectures"
 EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in answers]
 
 
@@ -17,3 +18,38 @@ EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in
 def test_solution_reaches_its_answer(section, name):
     measured = getattr(importlib.import_module(f"lectures.solutions.{section}"), name)()
     assert ANSWERS[section][name].covers(measured), f"{measured}, not {ANSWERS[section][name]}"
+
+
+def test_script_prints_each_number_beside_its_answer_from_any_folder(tmp_path):
+    command = [sys.executable, str(LECTURES / "solutions" / "distributions.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.fullmatch(r"([a-z ]+?) +(-?[\d.]+) +expected (.+)", line) for line in done.stdout.splitlines()]
+    assert [line[1].replace(" ", "_") for line in lines] == list(ANSWERS["distributions"])
+    for line, answer in zip(lines, ANSWERS["distributions"].values(), strict=True):
+        assert line[3] == str(answer)
+        assert answer.covers(float(line[2]))
+
+
+@pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
+def test_text_asks_for_each_answer_and_links_to_its_solution(language):
+    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (LECTURES / "text" / language).read_text())
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(sections) == list(ANSWERS)
+    for section, text in sections.items():
+        exercises = re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]
+        for exercise, name in zip(exercises, ANSWERS[section], strict=True):
+            assert re.findall(r"<<\s*(\S+)\s*>>", exercise) == [f"solutions.{section}.{name}"]
+            assert re.findall(r"\]\((.+?)\)", exercise) == [f"solutions/{section}.py"]
+            assert (LECTURES / "solutions" / f"{section}.py").exists()
+
+
+def test_answer_has_the_digits_of_its_tolerance():
+    assert str(Answer(-11.5095, 0.01, "nats")) == "-11.51 ± 0.01 nats"
+    assert str(Answer(793.7, 10)) == "794 ± 10"
+    assert str(Answer(0.5, 0.001)) == "0.500 ± 0.001"
+
+
+def test_answer_covers_its_tolerance_and_no_more():
+    answer = Answer(10, 2)
+    assert [answer.covers(measured) for measured in (7.9, 8, 12, 12.1, float("nan"))] == [False, True, True, False, False]

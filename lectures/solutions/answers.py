@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 
 class Answer(NamedTuple):
-    """A number to reach; the tolerance covers other seeds and other machines."""
+    """A number to reach; the tolerance, of one digit, covers other seeds and other machines."""
 
     value: float
     tolerance: float
