@@ -52,4 +52,10 @@ def test_answer_has_the_digits_of_its_tolerance():
 
 def test_answer_covers_its_tolerance_and_no_more():
     answer = Answer(10, 2)
-    assert [answer.covers(measured) for measured in (7.9, 8, 12, 12.1, float("nan"))] == [False, True, True, False, False]
+    assert [answer.covers(measured) for measured in (7.9, 8, 12, 12.1, float("nan"))] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]

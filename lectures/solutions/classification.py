@@ -1,10 +1,10 @@
 """Slides 19-20, the solutions to the exercises.
 
-    1. Right on 98.4 % and equally sure of each answer: what log probability is the best there is?
-    2. To what value does the loss fall with one-hot labels at batch size 10?
-    3. By what temperature should the logits of an overconfident network be divided?
+1. Right on 98.4 % and equally sure of each answer: what log probability is the best there is?
+2. To what value does the loss fall with one-hot labels at batch size 10?
+3. By what temperature should the logits of an overconfident network be divided?
 
-    python lectures/solutions/classification.py        # 20 seconds on two cores
+python lectures/solutions/classification.py        # 20 seconds on two cores
 """
 
 import numpy as np

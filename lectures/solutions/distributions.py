@@ -1,10 +1,10 @@
 """Slides 13-16, the solutions to the exercises.
 
-    1. What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?
-    2. How many samples give the divergence the other way to one percent?
-    3. Of the two Gaussians nearest to a mixture, by each direction of the divergence, how much wider is the one?
+1. What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?
+2. How many samples give the divergence the other way to one percent?
+3. Of the two Gaussians nearest to a mixture, by each direction of the divergence, how much wider is the one?
 
-    python lectures/solutions/distributions.py        # ten seconds on two cores
+python lectures/solutions/distributions.py        # ten seconds on two cores
 """
 
 import numpy as np

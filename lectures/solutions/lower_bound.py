@@ -1,10 +1,10 @@
 """Slides 4-6, the solutions to the exercises.
 
-    1. How far below ln P(x) does the bound stay if Q(z) is the prior?
-    2. How far does the best diagonal Gaussian stay below it if the decoder is twice as bent?
-    3. How far with the script's decoder, if 50 samples of that Gaussian make one bound?
+1. How far below ln P(x) does the bound stay if Q(z) is the prior?
+2. How far does the best diagonal Gaussian stay below it if the decoder is twice as bent?
+3. How far with the script's decoder, if 50 samples of that Gaussian make one bound?
 
-    python lectures/solutions/lower_bound.py        # ten seconds on two cores
+python lectures/solutions/lower_bound.py        # ten seconds on two cores
 """
 
 import numpy as np

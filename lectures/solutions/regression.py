@@ -1,10 +1,10 @@
 """Slides 17-18, the solutions to the exercises.
 
-    1. What is the log probability of labels if all ten outputs are always 0.1?
-    2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
-    3. How accurate is a network with a learned stddev, but for the tenth of the images where that is largest?
+1. What is the log probability of labels if all ten outputs are always 0.1?
+2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
+3. How accurate is a network with a learned stddev, but for the tenth of the images where that is largest?
 
-    python lectures/solutions/regression.py        # half a minute on two cores
+python lectures/solutions/regression.py        # half a minute on two cores
 """
 
 import numpy as np
@@ -51,9 +51,7 @@ def accuracy_without_the_doubtful(epochs: int = 5, seed: int = 0) -> float:
 
 def main() -> None:
     """Prints what each exercise on slides 17-18 comes to, beside the answer in the notes."""
-    compare(
-        "regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_without_the_doubtful
-    )
+    compare("regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_without_the_doubtful)
 
 
 if __name__ == "__main__":
