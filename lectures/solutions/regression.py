@@ -7,9 +7,12 @@
 python lectures/solutions/regression.py        # half a minute on two cores
 """
 
+from unittest import mock
+
 import numpy as np
 
 from lecture10_vae import regression
+from lecture10_vae.regression import define_network
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
@@ -38,20 +41,24 @@ def log_prob_with_the_best_stddev(epochs: int = 3, seed: int = 0) -> float:
     return -test_error / (2 * variance) - 5 * np.log(2 * np.pi * variance)
 
 
-def accuracy_without_the_doubtful(epochs: int = 5, seed: int = 0) -> float:
-    """Exercise 3: in percent, of the nine tenths of the test images with the smallest total of log stddevs."""
+def accuracy_with_a_low_floor(floor: float = 0.05, epochs: int = 5, seed: int = 0) -> float:
+    """Exercise 3: of the test images, in percent."""
+
+    def define_with_another_floor(inputs, **flags):  # as if the script's 0.2 were edited
+        dist = define_network(inputs, **flags)
+        return tfd.MultivariateNormalDiag(dist.mean(), dist.stddev() - 0.2 + floor)
+
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = regression.build_graph(learn_stddev=True, seed=seed)
-        train(session, graph.optimize_batches, data, epochs, graph.pixels, graph.digit, seed=seed)
-        mean, stddev = session.run([graph.mean, graph.stddev], {graph.pixels: test.pixels})
-    sure = np.argsort(np.log(stddev).sum(axis=1))[:9_000]
-    return 100 * np.mean(mean.argmax(axis=1)[sure] == test.labels[sure])
+        with mock.patch.object(regression, "define_network", define_with_another_floor):
+            graph = regression.build_graph(learn_stddev=True, seed=seed)
+            train(session, graph.optimize_batches, data, epochs, graph.pixels, graph.digit, seed=seed)
+        return 100 * regression.evaluate(session, graph, test)["accuracy"]
 
 
 def main() -> None:
     """Prints what each exercise on slides 17-18 comes to, beside the answer in the notes."""
-    compare("regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_without_the_doubtful)
+    compare("regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_with_a_low_floor)
 
 
 if __name__ == "__main__":
