@@ -10,8 +10,6 @@ python lectures/solutions/variational_inference.py        # half a minute on two
 import contextlib
 from collections.abc import Iterator
 
-import numpy as np
-
 from lecture10_vae import vae, variational_inference
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
@@ -46,20 +44,14 @@ def every_image_its_own(vae_session, num_images: int) -> Iterator[tuple[tf.Sessi
         yield session, graph
 
 
-def steps_from_the_encoder(epochs: int = 5, num_images: int = 500, rate: float = 0.01, seed: int = 0) -> int:
-    """Exercise 2: gradient steps on mean and stddev until the mean bound is a nat above the encoder's."""
+def won_by_a_hundred_steps(epochs: int = 5, num_images: int = 500, seed: int = 0) -> float:
+    """Exercise 2: the mean bound after a hundred steps from the encoder's Q(z|x), less the one before, in nats."""
     images = mnist.load("test").images[:num_images]
     with trained_vae(mnist.load("train"), epochs, seed) as (vae_session, vae_graph):
         encoded = vae_session.run([vae_graph.mean, vae_graph.stddev], {vae_graph.images: images})
         with every_image_its_own(vae_session, num_images) as (session, graph):
-            bounds, _ = variational_inference.infer_images(session, graph, images, encoded, steps=0)
-            feed = {graph.images: images, graph.index: np.arange(num_images), graph.rate: rate}
-            bound, steps = bounds[0], 0
-            while bound < bounds[0] + 1:
-                session.run(graph.infer, feed)
-                bound = variational_inference.average_bound(session, graph, feed, draws=10).mean()
-                steps += 1
-    return steps
+            bounds, _ = variational_inference.infer_images(session, graph, images, encoded, steps=100)
+    return bounds[100] - bounds[0]
 
 
 def more_lost_on_test_images(num_train: int = 1_000, epochs: int = 200, num_images: int = 100, seed: int = 0) -> float:
@@ -78,7 +70,7 @@ def more_lost_on_test_images(num_train: int = 1_000, epochs: int = 200, num_imag
 
 def main() -> None:
     """Prints what each exercise on slides 7-8 comes to, beside the answer in the notes."""
-    compare("variational_inference", price_of_a_code, steps_from_the_encoder, more_lost_on_test_images)
+    compare("variational_inference", price_of_a_code, won_by_a_hundred_steps, more_lost_on_test_images)
 
 
 if __name__ == "__main__":
