@@ -6,8 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from lecture10_vae.utils import mnist
 from lectures.solutions.answers import ANSWERS, Answer
 
 LECTURES = Path(__file__).resolve().parents[1] / "lectures"
@@ -18,6 +20,23 @@ EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in
 def test_solution_reaches_its_answer(section, name):
     measured = getattr(importlib.import_module(f"lectures.solutions.{section}"), name)()
     assert ANSWERS[section][name].covers(measured), f"{measured}, not {ANSWERS[section][name]}"
+
+
+@pytest.mark.slow
+def test_prior_of_the_answer_is_the_best_of_the_four():
+    from lectures.solutions.bayesian_network import bound_with_a_better_prior
+
+    assert bound_with_a_better_prior() > max(bound_with_a_better_prior(stddev) for stddev in (1, 0.1, 0.03))
+
+
+@pytest.mark.slow
+def test_code_of_20_dimensions_is_better_than_the_pixels_and_of_10_is_not():
+    from lectures.solutions.vae import KDTree, alike_by_code
+
+    data, test = mnist.load("train"), mnist.load("test")
+    _, nearest = KDTree(data.images[:10_000].reshape(-1, 784)).query(test.images[:1_000].reshape(-1, 784))
+    by_pixels = 100 * np.mean(data.labels[nearest] == test.labels[:1_000])
+    assert alike_by_code(20) > by_pixels > alike_by_code(10)
 
 
 def test_script_prints_each_number_beside_its_answer_from_any_folder(tmp_path):

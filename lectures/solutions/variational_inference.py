@@ -9,6 +9,7 @@ python lectures/solutions/variational_inference.py        # half a minute on two
 
 import contextlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from lecture10_vae import vae, variational_inference
 from lecture10_vae.tf1 import tf, tfd
@@ -34,8 +35,8 @@ def trained_vae(data: mnist.Dataset, epochs: int, seed: int) -> Iterator[tuple[t
 
 
 @contextlib.contextmanager
-def every_image_its_own(vae_session, num_images: int) -> Iterator[tuple[tf.Session, object]]:
-    """Slide 7's graph, with the decoder of a trained VAE; to be used inside that VAE's graph and session."""
+def every_image_its_own(vae_session: tf.Session, num_images: int) -> Iterator[tuple[tf.Session, NamedTuple]]:
+    """Slide 7's graph with the decoder of a trained VAE, whose graph must be the default one at the call."""
     weights = vae_session.run(tf.trainable_variables("decoder"))
     with tf.Graph().as_default(), tf.Session() as session:
         graph = variational_inference.build_graph(num_images)
