@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lecture10_vae.utils import mnist
-from lectures.solutions.answers import ANSWERS, Answer
+from lectures.solutions.answers import ANSWERS, Answer, compare
 
 LECTURES = Path(__file__).resolve().parents[1] / "lectures"
 EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in answers]
@@ -48,6 +48,15 @@ def test_script_prints_each_number_beside_its_answer_from_any_folder(tmp_path):
     for line, answer in zip(lines, ANSWERS["distributions"].values(), strict=True):
         assert line[3] == str(answer)
         assert answer.covers(float(line[2]))
+
+
+def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
+    def days_of_a_week():
+        return 6.5
+
+    monkeypatch.setitem(ANSWERS, "time", {"days_of_a_week": Answer(7, 1)})
+    compare("time", days_of_a_week)
+    assert capsys.readouterr().out.split() == ["days", "of", "a", "week", "6.5000", "expected", "7", "±", "1"]
 
 
 @pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
