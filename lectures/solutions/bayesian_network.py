@@ -1,10 +1,12 @@
-"""Slides 11 and 27-29, the solutions to the exercises.
+"""Slides 11 and 27-29: the solutions to the notes' exercises.
 
-1. What is an image's share of the divergence before training?
-2. How many weights can go, by signal to noise, before the accuracy falls by one percentage point?
-3. What bound does the network reach if the prior's stddev is 0.1?
+    1. What is an image's share of the divergence before training?
+    2. How many weights can go, by signal to noise, before the accuracy falls by one percentage point?
+    3. What bound does the network reach if the prior's stddev is 0.1?
 
-python lectures/solutions/bayesian_network.py        # 20 seconds on two cores
+    python lectures/solutions/bayesian_network.py
+
+20 seconds on two cores. Each number is printed beside the answer that the notes give.
 """
 
 import numpy as np

@@ -1,10 +1,12 @@
-"""Slides 19-20, the solutions to the exercises.
+"""Slides 19-20: the solutions to the notes' exercises.
 
-1. Right on 98.4 % and equally sure of each answer: what log probability is the best there is?
-2. To what value does the loss fall with one-hot labels at batch size 10?
-3. By what temperature should the logits of an overconfident network be divided?
+    1. Right on 98.4 % and equally sure of each answer: what log probability is the best there is?
+    2. To what value does the loss fall with one-hot labels at batch size 10?
+    3. By what temperature should the logits of an overconfident network be divided?
 
-python lectures/solutions/classification.py        # 15 seconds on two cores
+    python lectures/solutions/classification.py
+
+15 seconds on two cores. Each number is printed beside the answer that the notes give.
 """
 
 import numpy as np

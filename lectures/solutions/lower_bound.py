@@ -1,10 +1,12 @@
-"""Slides 4-6, the solutions to the exercises.
+"""Slides 4-6: the solutions to the notes' exercises.
 
-1. How far below ln P(x) does the bound stay if Q(z) is the prior?
-2. How far does the best diagonal Gaussian stay below it if the decoder is twice as bent?
-3. How far with the script's decoder, if 50 samples of that Gaussian make one bound?
+    1. How far below ln P(x) does the bound stay if Q(z) is the prior?
+    2. How far does the best diagonal Gaussian stay below it if the decoder is twice as bent?
+    3. How far with the script's decoder, if 50 samples of that Gaussian make one bound?
 
-python lectures/solutions/lower_bound.py        # ten seconds on two cores
+    python lectures/solutions/lower_bound.py
+
+Ten seconds on two cores. Each number is printed beside the answer that the notes give.
 """
 
 import numpy as np

@@ -1,10 +1,12 @@
-"""Slides 17-18, the solutions to the exercises.
+"""Slides 17-18: the solutions to the notes' exercises.
 
-1. What is the log probability of labels if all ten outputs are always 0.1?
-2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
-3. How accurate is a network with a learned stddev, but for the tenth of the images where that is largest?
+    1. What is the log probability of labels if all ten outputs are always 0.1?
+    2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
+    3. How accurate is a network with a learned stddev, but for the tenth of the images where that is largest?
 
-python lectures/solutions/regression.py        # 15 seconds on two cores
+    python lectures/solutions/regression.py
+
+15 seconds on two cores. Each number is printed beside the answer that the notes give.
 """
 
 from unittest import mock

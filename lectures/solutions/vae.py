@@ -1,10 +1,12 @@
-"""Slides 9-10 and 22-26, the solutions to the exercises.
+"""Slides 9-10 and 22-26: the solutions to the notes' exercises.
 
-1. What is the bound of a decoder that ignores the code, and gives each pixel its mean?
-2. What bound does the VAE reach if the reconstruction is averaged over the pixels, not summed?
-3. How often does the training image with the nearest code show the same digit, with 20 dimensions?
+    1. What is the bound of a decoder that ignores the code, and gives each pixel its mean?
+    2. What bound does the VAE reach if the reconstruction is averaged over the pixels, not summed?
+    3. How often does the training image with the nearest code show the same digit, with 20 dimensions?
 
-python lectures/solutions/vae.py        # 20 seconds on two cores
+    python lectures/solutions/vae.py
+
+20 seconds on two cores. Each number is printed beside the answer that the notes give.
 """
 
 import numpy as np

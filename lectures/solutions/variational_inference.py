@@ -1,10 +1,12 @@
-"""Slides 7-8, the solutions to the exercises.
+"""Slides 7-8: the solutions to the notes' exercises.
 
-1. What is the divergence of a Q(z) with mean (1, -1) and stddev 0.1 from the prior?
-2. How many gradient steps from the encoder's Q(z|x) win a nat?
-3. How much more does an encoder that was trained on few images lose on test images than on those?
+    1. What is the divergence of a Q(z) with mean (1, -1) and stddev 0.1 from the prior?
+    2. How many gradient steps from the encoder's Q(z|x) win a nat?
+    3. How much more does an encoder that was trained on few images lose on test images than on those?
 
-python lectures/solutions/variational_inference.py        # half a minute on two cores
+    python lectures/solutions/variational_inference.py
+
+Half a minute on two cores. Each number is printed beside the answer that the notes give.
 """
 
 import contextlib
