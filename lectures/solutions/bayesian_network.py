@@ -2,7 +2,7 @@
 
     1. What is an image's share of the divergence before training?
     2. How many weights can go, by signal to noise, before the accuracy falls by one percentage point?
-    3. What bound does the network reach if the prior's stddev is 0.1?
+    3. What bound does the network reach with the best of four stddevs of the prior, 1, 0.3, 0.1 and 0.03?
 
     python lectures/solutions/bayesian_network.py
 

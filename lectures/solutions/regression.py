@@ -2,7 +2,7 @@
 
     1. What is the log probability of labels if all ten outputs are always 0.1?
     2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
-    3. How accurate is a network with a learned stddev, but for the tenth of the images where that is largest?
+    3. How accurate is a network whose learned stddev may fall to 0.05, not 0.2?
 
     python lectures/solutions/regression.py
 

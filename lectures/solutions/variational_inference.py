@@ -1,7 +1,7 @@
 """Slides 7-8: the solutions to the notes' exercises.
 
     1. What is the divergence of a Q(z) with mean (1, -1) and stddev 0.1 from the prior?
-    2. How many gradient steps from the encoder's Q(z|x) win a nat?
+    2. How many nats do a hundred gradient steps win, from the encoder's Q(z|x) on?
     3. How much more does an encoder that was trained on few images lose on test images than on those?
 
     python lectures/solutions/variational_inference.py
