@@ -66,24 +66,27 @@ def plate_bayesian_network(run: Path) -> Figure:
 
 def vae_model(run: Path) -> Figure:
     """Slide 10 with a test digit going in and coming out: encoder, Q(z|x) with a drawn code, decoder."""
-    image = mnist.load("test").images[:1]
+    test = mnist.load("test")
+    image = test.images[test.labels == 0][:1]
     with tf.Graph().as_default(), tf.Session() as session:
         graph = vae.build_graph()
         restore(session, run)
         fetches = [graph.mean, graph.stddev, graph.code, tf.sigmoid(graph.logit)]
         (mean,), (stddev,), (code,), decoded = session.run(fetches, {graph.images: image})
+        codes = session.run(graph.mean, {graph.pixels: test.pixels})
     with matplotlib.rc_context(plotting.STYLE):
         figure = Figure(figsize=(15, 4.2))
         for left, picture, title in ((0.02, image, "image x"), (0.8, decoded, "P(x|z), its mean")):
             axes = figure.add_axes((left, 0.12, 0.18, 0.66))
             plotting.show_images(axes, picture, columns=1)
             axes.set_title(title)
-        plane = figure.add_axes((0.405, 0.16, 0.19, 0.62))
+        plane = figure.add_axes((0.39, 0.17, 0.22, 0.72))
+        plane.scatter(*codes.T, c="lightgray", s=1, linewidths=0)
         plane.plot(*plotting.ellipse(mean, np.diag(stddev**2)), label="Q(z|x)")
-        plane.plot(*code, "r*", markersize=16, label="a code z")
-        plane.set(title="code", xlabel="$z_1$", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+        plane.plot(*code, "r*", markersize=12, label="a code z")
+        plane.set(xlabel="$z_1$", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
         plane.set_ylabel("$z_2$", rotation=0)
-        plane.legend(fontsize=12, loc="best", frameon=False)
+        plane.legend(fontsize=12, loc="lower left")
         for left, right, name in ((0.215, 0.365, "encoder"), (0.62, 0.785, "decoder")):
             figure.text((left + right) / 2, 0.56, name, ha="center")
             arrow = {"arrowstyle": "-|>", "mutation_scale": 28, "linewidth": 2.5, "color": "tab:blue"}

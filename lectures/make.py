@@ -11,6 +11,7 @@ hand. Then it renders the notes once more as HTML, for reading without GitHub.
 import ast
 import datetime
 import json
+import re
 import shutil
 from pathlib import Path
 from urllib.parse import quote
@@ -27,6 +28,7 @@ TEXTS = {  # template: what it is rendered to
     "README.md": REPOSITORY / "README.md",
     "README.zh.md": REPOSITORY / "README.zh.md",
 }
+CHINESE, PUNCTUATION = "\u4e00-\u9fff", "，。；：、（）“”？！"  # noqa: RUF001
 RUNS = [  # folders in runs/, made by `make lecture`
     "distributions",
     "regression",
@@ -119,7 +121,13 @@ def render(name: str, results: dict) -> str:
     environment.filters |= {"number": number, "percent": percent}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "solutions": ANSWERS, "benchmark": benchmark}
-    return environment.get_template(name).render(**values, **results)
+    return join_chinese_lines(environment.get_template(name).render(**values, **results))
+
+
+def join_chinese_lines(text: str) -> str:
+    """Undoes line breaks in Chinese sentences, where a browser would show them as spaces."""
+    text = re.sub(rf"(?<=[{CHINESE}{PUNCTUATION}])\n *(?=[{CHINESE}{PUNCTUATION}])", "", text)
+    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?=[$`*A-Za-z])", "", text)
 
 
 def to_html(path: Path) -> None:

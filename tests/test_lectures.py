@@ -50,6 +50,44 @@ def test_results_say_when_with_which_seed_and_versions_they_were_measured():
     assert set(make.RUNS) <= set(RESULTS)
 
 
+def test_scripts_docstrings_cite_the_results():
+    vae, inference = RESULTS["vae"], RESULTS["variational_inference"]
+    regression, learned, classification = (
+        RESULTS[name] for name in ("regression", "regression_stddev", "classification")
+    )
+    diagonal, full, bayesian = (RESULTS[name] for name in ("lower_bound", "lower_bound_full", "bayesian_network"))
+    cited = {
+        "vae": [f"reaches {vae['test_elbo_nats']:.1f} after", f"ln P(x) {vae['test_log_likelihood_nats']:.1f}"],
+        "variational_inference": [
+            f"Of the {inference['inference_gap_nats']:.1f} nats",
+            f"the encoder loses {inference['amortization_gap_nats']:.1f}",
+            f"the Gaussian {inference['approximation_gap_nats']:.1f}",
+        ],
+        "regression": [
+            f"{100 * regression['test_accuracy']:.1f} %",
+            f"{regression['test_log_prob_nats']:.1f} to {learned['test_log_prob_nats']:.1f} nats",
+        ],
+        "classification": [
+            f"{100 * classification['test_accuracy']:.1f} %",
+            f"on {100 * regression['test_accuracy']:.1f} after",
+        ],
+        "lower_bound": [
+            f"{diagonal['log_evidence_nats'] - diagonal['best_bound_nats']:.2f} nats below",
+            f"covariance, {full['log_evidence_nats'] - full['best_bound_nats']:.2f}",
+        ],
+        "bayesian_network": [
+            f"{100 * bayesian['test_accuracy']:.1f} %",
+            f"of about {bayesian['test_calibration_error']:.3f}",
+            f"bound of about {bayesian['test_elbo_nats']:.3f}",
+            f"{100 * bayesian['point_estimate_test_accuracy']:.1f} %",
+        ],
+    }
+    for script, numbers in cited.items():
+        text = ast.get_docstring(ast.parse((make.REPOSITORY / "lecture10_vae" / f"{script}.py").read_text()))
+        for number in numbers:
+            assert number in " ".join(text.split()), script
+
+
 @pytest.mark.parametrize("path", make.TEXTS.values(), ids=make.TEXTS)
 def test_every_link_and_picture_leads_somewhere(path):
     found = links(path.read_text(encoding="utf-8"))
