@@ -61,7 +61,7 @@ def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
 
 @pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
 def test_text_asks_for_each_answer_and_links_to_its_solution(language):
-    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (LECTURES / "text" / language).read_text())
+    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (LECTURES / "text" / language).read_text(encoding="utf-8"))
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     assert list(sections) == list(ANSWERS)
     for section, text in sections.items():
@@ -70,6 +70,14 @@ def test_text_asks_for_each_answer_and_links_to_its_solution(language):
             assert re.findall(r"<<\s*(\S+)\s*>>", exercise) == [f"solutions.{section}.{name}"]
             assert re.findall(r"\]\((.+?)\)", exercise) == [f"solutions/{section}.py"]
             assert (LECTURES / "solutions" / f"{section}.py").exists()
+
+
+@pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
+def test_text_cites_the_gap_of_the_scripts_decoder(language):
+    from lectures.solutions.lower_bound import gap_when_twice_as_bent
+
+    text = (LECTURES / "text" / language).read_text(encoding="utf-8")
+    assert f" {gap_when_twice_as_bent(bend=0.6):.2f} nats" in text
 
 
 def test_answer_has_the_digits_of_its_tolerance():
