@@ -9,7 +9,7 @@ gradient ascent on the lower bound of slide 6, in nats per image:
 
 The bound on the 10,000 test images, with grey pixels, starts near -544 and reaches -157.5 after 15 epochs (seed 0), and
 ln P(x) -154.6: less than a minute on two cores. Pictures, numbers and TensorBoard's curves are in runs/vae;
-`tensorboard --logdir runs` shows the latter.
+`python lecture10_vae/utils/show_runs.py` shows the latter.
 """
 
 from pathlib import Path
