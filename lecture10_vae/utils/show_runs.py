@@ -12,7 +12,7 @@ from pathlib import Path
 FLAGS = [
     "--logdir=runs",
     "--host=127.0.0.1",
-    "--samples_per_plugin=images=0",  # the pictures of all epochs, not of ten drawn among them
+    "--samples_per_plugin=images=100",  # pictures of so many epochs, where it would keep ten of them
     "--load_fast=false",  # the fast loader prints a note, and for runs of this size it is not faster
 ]
 
