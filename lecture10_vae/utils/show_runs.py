@@ -6,6 +6,7 @@ Its address is printed: port 6006, or the next that is free. TensorBoard's own f
 another folder than runs.
 """
 
+import logging
 import sys
 from pathlib import Path
 
@@ -22,6 +23,7 @@ def main() -> None:
     sys.modules["tensorflow"] = None  # TensorBoard does without: it starts in seconds, and nothing else is printed
     from tensorboard import default, program
 
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of a script's second run in the same folder
     tensorboard = program.TensorBoard(plugins=default.get_plugins())
     tensorboard.configure(["tensorboard", *FLAGS, *sys.argv[1:]])
     logdir = Path(tensorboard.flags.logdir)

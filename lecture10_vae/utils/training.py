@@ -19,7 +19,7 @@ BATCHES_PER_RUN = 100  # mini-batches a session.run: enough to make its cost sma
 _PACKAGES = ["tensorflow", "tensorflow-probability", "numpy", "scipy", "matplotlib"]
 
 # All that a run writes in its folder, and so all that --fresh removes there.
-_WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test"]
+_WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test", "graph", "walk"]
 
 
 class Run:
