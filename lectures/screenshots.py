@@ -82,8 +82,9 @@ def open_browser() -> Iterator[Browser]:
 
 @contextlib.contextmanager
 def serve(logdir: Path) -> Iterator[str]:
-    """TensorBoard on a folder; its address."""
-    command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "utils" / "show_runs.py"), "--logdir", str(logdir)]
+    """TensorBoard on a folder, with all of it loaded; its address."""
+    flags = ["--logdir", str(logdir), "--reload_task=blocking", "--reload_interval=0"]
+    command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "utils" / "show_runs.py"), *flags]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
         try:
             yield read_address(server)
@@ -160,7 +161,7 @@ def wait_until_still(locator: Locator) -> None:
         locator.page.wait_for_timeout(500)
 
 
-def save(name: str, *pictures: bytes) -> None:
+def save(name: str, *pictures: bytes, colors: int = 256) -> None:
     """Writes screenshots, one under the other, as a small PNG that is 1800 pixels wide or less."""
     parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
@@ -170,7 +171,7 @@ def save(name: str, *pictures: bytes) -> None:
         top += part.height
     whole.thumbnail((1800, 4000))
     FIGURES.mkdir(parents=True, exist_ok=True)
-    whole.quantize(64).save(FIGURES / f"{name}.png", optimize=True)
+    whole.quantize(colors).save(FIGURES / f"{name}.png", optimize=True)
 
 
 def around(locator: Locator, margin: int = 12) -> bytes:
@@ -187,8 +188,7 @@ def move_to_epoch(cards: Locator, epoch: int) -> None:
         slider.press("Home")
         for _ in range(epoch):
             slider.press("ArrowRight")
-    for label in cards.get_by_text(f"Step {epoch}", exact=True).all():
-        label.wait_for()
+        slider.blur()
     wait_until_still(cards)
 
 
@@ -209,8 +209,9 @@ def take(browser: Browser, runs: Path) -> None:
                 graph = show_graph(open_page(browser, width=1500, height=900), address, ASIDE.get(name, []))
                 save(f"{name}_graph", around(graph))
     with serve(runs / "vae") as address:
-        page = open_page(browser, width=1300)
+        page = open_page(browser, width=1420)
         save("vae_curves", show_cards(page, address, "^(elbo|kl|reconstruction)$").screenshot())
+        page = open_page(browser, width=1180)
         save("vae_histograms", show_cards(page, address, "code_(mean|stddev)", "test").screenshot())
         cards = show_cards(page, address, "samples|reconstructions", "test").locator("metrics-card-grid")
         epochs = []
@@ -220,9 +221,9 @@ def take(browser: Browser, runs: Path) -> None:
         save("vae_images", *epochs)
         projector = show_projector(open_page(browser, width=1300, height=760), address)
         box = projector.bounding_box()
-        save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}))
+        save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}), colors=64)
     with serve(runs / "code_sizes") as address:
-        page = open_page(browser, width=1300)
+        page = open_page(browser, width=1420)
         save("code_sizes", show_cards(page, address, "^(elbo|kl|reconstruction)$", "test").screenshot())
 
 
