@@ -77,6 +77,14 @@ def code(path: str, *names: str) -> str:
     return fenced("\n\n\n".join(blocks), path)
 
 
+def test(name: str) -> str:
+    """A test of the slides' mistakes by name, with a link to the line where it begins."""
+    path = "tests/test_slide_errata.py"
+    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
+    (line,) = (node.lineno for node in tree.body if getattr(node, "name", None) == name)
+    return f"[`{name}`](../{path}#L{line})"
+
+
 def lines(path: str, first: str, last: str) -> str:
     """The lines of a script from the first that contains `first` to the next that contains `last`, for Markdown."""
     text = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
@@ -120,7 +128,7 @@ def render(name: str, results: dict) -> str:
     )
     environment.filters |= {"number": number, "percent": percent}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
-    values = {"code": code, "lines": lines, "solutions": ANSWERS, "benchmark": benchmark}
+    values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
     return join_chinese_lines(environment.get_template(name).render(**values, **results))
 
 
