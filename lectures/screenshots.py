@@ -102,9 +102,9 @@ def read_address(server: subprocess.Popen) -> str:
     raise command_line.UserError(f"TensorBoard does not start: {' '.join(lines)}")
 
 
-def open_page(browser: Browser, width: int = 1180, height: int = 1000) -> Page:
-    """A page drawn finely enough to be cropped and shown 900 pixels wide."""
-    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
+def open_page(browser: Browser, width: int = 1180, height: int = 1000, scale: int = 2) -> Page:
+    """A page, by default drawn finely enough to be cropped and shown 900 pixels wide."""
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
     page.set_default_timeout(PATIENCE)
     return page
 
@@ -162,14 +162,14 @@ def wait_until_still(locator: Locator) -> None:
 
 
 def save(name: str, *pictures: bytes, colors: int = 256) -> None:
-    """Writes screenshots, one under the other, as a small PNG that is 1800 pixels wide or less."""
+    """Writes screenshots, one under the other, as a small PNG that is 1600 pixels wide or less."""
     parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
     top = 0
     for part in parts:
         whole.paste(part, (0, top))
         top += part.height
-    whole.thumbnail((1800, 4000))
+    whole.thumbnail((1600, 4000))
     FIGURES.mkdir(parents=True, exist_ok=True)
     whole.quantize(colors).save(FIGURES / f"{name}.png", optimize=True)
 
