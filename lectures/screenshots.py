@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -137,7 +137,7 @@ def show_graph(page: Page, address: str, aside: list[str] = ()) -> Locator:
         graph.locator(f'g.node[data-name="{name}"] > g.nodeshape').click()
         page.get_by_role("button", name="Remove from main graph").click()
     page.get_by_text("Fit to screen").click()
-    wait_until_still(graph)
+    wait_until_still(page, lambda: (graph.bounding_box(), graph.inner_html()))
     page.mouse.click(page.viewport_size["width"] - 300, page.viewport_size["height"] - 50)  # selects nothing
     return graph
 
@@ -149,16 +149,16 @@ def show_projector(page: Page, address: str) -> Locator:
     projector.locator("#colorby").click()
     projector.locator("#colorby paper-item").filter(has_text="label").click()
     projector.locator("#z-checkbox").click()
-    wait_until_still(projector)
+    wait_until_still(page, projector.screenshot)
     return projector
 
 
-def wait_until_still(locator: Locator) -> None:
-    """Returns once two screenshots of an element, half a second apart, are the same."""
+def wait_until_still(page: Page, look: Callable[[], object]) -> None:
+    """Returns once two looks, half a second apart, see the same."""
     before = None
-    while (now := locator.screenshot()) != before:
+    while (now := look()) != before:
         before = now
-        locator.page.wait_for_timeout(500)
+        page.wait_for_timeout(500)
 
 
 def save(name: str, *pictures: bytes, colors: int = 256) -> None:
@@ -189,7 +189,7 @@ def move_to_epoch(cards: Locator, epoch: int) -> None:
         for _ in range(epoch):
             slider.press("ArrowRight")
         slider.blur()
-    wait_until_still(cards)
+    wait_until_still(cards.page, cards.screenshot)
 
 
 def train(runs: Path) -> None:
@@ -218,7 +218,7 @@ def take(browser: Browser, runs: Path) -> None:
         for epoch in (0, 1, 15):
             move_to_epoch(cards, epoch)
             epochs.append(cards.screenshot())
-        save("vae_images", *epochs)
+        save("vae_images", *epochs, colors=128)
         projector = show_projector(open_page(browser, width=1300, height=760), address)
         box = projector.bounding_box()
         save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}), colors=64)
