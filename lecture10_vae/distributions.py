@@ -51,7 +51,8 @@ def build_graph(seed=0) -> Distributions:
     # Slide 16: compare with another distribution
     with tf.name_scope("other"):
         other = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
-    kl = tfd.kl_divergence(dist, other, name="kl_divergence")
+    with tf.name_scope("kl_divergence"):
+        kl = tfd.kl_divergence(dist, other)
     return Distributions(features, mean, stddev, dist, samples, log_prob, other, kl)
 
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -102,9 +102,9 @@ def read_address(server: subprocess.Popen) -> str:
     raise command_line.UserError(f"TensorBoard does not start: {' '.join(lines)}")
 
 
-def open_page(browser: Browser, width: int = 1180, height: int = 1000) -> Page:
-    """A page drawn finely enough to be cropped and shown 900 pixels wide."""
-    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
+def open_page(browser: Browser, width: int = 1180, height: int = 1000, scale: int = 2) -> Page:
+    """A page, by default drawn finely enough to be cropped and shown 900 pixels wide."""
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
     page.set_default_timeout(PATIENCE)
     return page
 
@@ -137,7 +137,7 @@ def show_graph(page: Page, address: str, aside: list[str] = ()) -> Locator:
         graph.locator(f'g.node[data-name="{name}"] > g.nodeshape').click()
         page.get_by_role("button", name="Remove from main graph").click()
     page.get_by_text("Fit to screen").click()
-    wait_until_still(graph)
+    wait_until_still(page, lambda: (graph.bounding_box(), graph.inner_html()))
     page.mouse.click(page.viewport_size["width"] - 300, page.viewport_size["height"] - 50)  # selects nothing
     return graph
 
@@ -149,27 +149,27 @@ def show_projector(page: Page, address: str) -> Locator:
     projector.locator("#colorby").click()
     projector.locator("#colorby paper-item").filter(has_text="label").click()
     projector.locator("#z-checkbox").click()
-    wait_until_still(projector)
+    wait_until_still(page, projector.screenshot)
     return projector
 
 
-def wait_until_still(locator: Locator) -> None:
-    """Returns once two screenshots of an element, half a second apart, are the same."""
+def wait_until_still(page: Page, look: Callable[[], object]) -> None:
+    """Returns once two looks, half a second apart, see the same."""
     before = None
-    while (now := locator.screenshot()) != before:
+    while (now := look()) != before:
         before = now
-        locator.page.wait_for_timeout(500)
+        page.wait_for_timeout(500)
 
 
 def save(name: str, *pictures: bytes, colors: int = 256) -> None:
-    """Writes screenshots, one under the other, as a small PNG that is 1800 pixels wide or less."""
+    """Writes screenshots, one under the other, as a small PNG that is 1600 pixels wide or less."""
     parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
     whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
     top = 0
     for part in parts:
         whole.paste(part, (0, top))
         top += part.height
-    whole.thumbnail((1800, 4000))
+    whole.thumbnail((1600, 4000))
     FIGURES.mkdir(parents=True, exist_ok=True)
     whole.quantize(colors).save(FIGURES / f"{name}.png", optimize=True)
 
@@ -189,7 +189,7 @@ def move_to_epoch(cards: Locator, epoch: int) -> None:
         for _ in range(epoch):
             slider.press("ArrowRight")
         slider.blur()
-    wait_until_still(cards)
+    wait_until_still(cards.page, cards.screenshot)
 
 
 def train(runs: Path) -> None:
@@ -218,7 +218,7 @@ def take(browser: Browser, runs: Path) -> None:
         for epoch in (0, 1, 15):
             move_to_epoch(cards, epoch)
             epochs.append(cards.screenshot())
-        save("vae_images", *epochs)
+        save("vae_images", *epochs, colors=128)
         projector = show_projector(open_page(browser, width=1300, height=760), address)
         box = projector.bounding_box()
         save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}), colors=64)

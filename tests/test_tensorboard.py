@@ -27,7 +27,6 @@ from lectures import screenshots
 needs_browser = pytest.mark.skipif(screenshots.find_browser() is None, reason="no Chromium or Chrome here")
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
 
-
 TAKEN_PORT = 6006  # TensorBoard's first choice
 EPOCHS = 12  # more than the ten pictures that TensorBoard would keep
 
@@ -57,23 +56,15 @@ def browser():
 
 @pytest.fixture
 def page(browser):
-    page = screenshots.open_page(browser, width=1500)
+    page = screenshots.open_page(browser, width=1500, scale=1)
     yield page
     page.close()
 
 
 def make_tensorboard(folder):
     """What `make tensorboard` does in a checkout, as one process: no environment is made."""
-    makefile = [
-        "make",
-        "--file",
-        str(screenshots.REPOSITORY / "Makefile"),
-        "--dry-run",
-        "--old-file",
-        ".venv/ready",
-        "tensorboard",
-    ]
-    command = subprocess.run(makefile, cwd=screenshots.REPOSITORY, capture_output=True, text=True, check=True).stdout
+    make = ["make", "-n", "-o", ".venv/ready", "--no-print-directory", "tensorboard"]
+    command = subprocess.run(make, cwd=screenshots.REPOSITORY, capture_output=True, text=True, check=True).stdout
     _, *arguments = command.split()
     arguments[0] = str(screenshots.REPOSITORY / arguments[0])
     # A shell that starts its jobs in the background has them ignore Ctrl-C.
@@ -153,7 +144,7 @@ def test_graph_without_its_steps_is_the_slide(page, address):
 def test_projector_colours_the_digits(page, address, small_mnist):
     projector = screenshots.show_projector(page, address)
     rows = projector.locator("vz-projector-legend .item").all_inner_texts()
-    found = dict(sorted(map(int, row.split()) for row in rows))
+    found = dict(tuple(map(int, row.split())) for row in rows)  # digit: how many
     assert found == dict(enumerate(np.bincount(small_mnist["test"].labels)))
 
 
