@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture test test-slow bench check format tensorboard
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture notebooks jupyter test test-slow bench check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -38,6 +38,13 @@ benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
 
 tensorboard: .venv/ready
 	$(BIN)/tensorboard --logdir runs
+
+# Runs each notebook from a fresh kernel, and keeps what it shows.
+notebooks: .venv/ready
+	$(BIN)/python notebooks/refresh.py
+
+jupyter: .venv/ready
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv
