@@ -44,7 +44,7 @@ notebooks: .venv/ready
 	$(BIN)/python notebooks/refresh.py
 
 jupyter: .venv/ready
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -1,7 +1,7 @@
 """Runs the notebooks, each in a fresh kernel, and keeps what they show.
 
-    make notebooks                                      # all of them
-    python notebooks/refresh.py notebooks/4_vae.ipynb   # some
+make notebooks                                      # all of them
+python notebooks/refresh.py notebooks/4_vae.ipynb   # some
 """
 
 import sys
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from traitlets.config import Config
 
 NOTEBOOKS = sorted(Path(__file__).resolve().parent.glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -25,9 +26,9 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         timeout=600,  # seconds, for a cell
         kernel_name="python3",
         record_timing=False,
-        store_widget_state=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
+        config=Config(KernelManager={"transport_encryption": "auto"}),  # else each kernel warns
     )
     client.execute()
     for cell in notebook.cells:

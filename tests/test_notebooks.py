@@ -90,9 +90,7 @@ def test_notebook_runs_from_a_fresh_kernel_in_any_folder(path, tmp_path):
     assert_sound(notebook)
     assert list(tmp_path.iterdir()) == []
     committed = nbformat.read(path, as_version=4)
-    assert [len(cell.outputs) for cell in code_cells(notebook)] == [
-        len(cell.outputs) for cell in code_cells(committed)
-    ]
+    assert [len(cell.outputs) for cell in code_cells(notebook)] == [len(cell.outputs) for cell in code_cells(committed)]
 
 
 def assert_runs_twice_in_a_kernel(path, folder):
