@@ -108,7 +108,7 @@ def assert_runs_twice_in_a_kernel(path, folder):
 
 
 def test_notebook_runs_twice_in_a_kernel(tmp_path):
-    assert_runs_twice_in_a_kernel(NOTEBOOKS[3], tmp_path)
+    assert_runs_twice_in_a_kernel(NOTEBOOKS[-1], tmp_path)
 
 
 @pytest.mark.slow
