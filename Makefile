@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture notebooks jupyter test test-slow bench check format tensorboard
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures notebooks jupyter test test-slow bench check format tensorboard
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -12,6 +12,12 @@ distributions regression classification lower_bound variational_inference bayesi
 
 # The VAE comes before variational_inference, which measures it.
 lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
+
+# The notes and the READMEs, from templates, scripts and what the runs measured
+lectures: lecture
+	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lower_bound_full
+	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev
+	$(BIN)/python -m lectures.make
 
 test: .venv/ready
 	$(BIN)/pytest --numprocesses 2

@@ -139,7 +139,8 @@ def markdown(results: dict) -> str:
     lines += [
         "",
         f"`vae.py` itself, with its curves, checkpoints and figures: first line after {script['first_line']:.1f} s, "
-        f"the untrained model's numbers after {script['first_epoch']:.1f} s, done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
+        f"the untrained model's numbers after {script['first_epoch']:.1f} s, "
+        f"done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
     ]
     lines += ["", "| an epoch of | s, one mini-batch a session.run | s, many | ratio |", "|---|---|---|---|"]
     for name, found in results["loops"].items():
@@ -212,6 +213,7 @@ def main() -> None:
         "rounds": arguments.rounds,
         "epochs": arguments.epochs,
         "machine": describe_machine(),
+        "titles": {name: title for name, (_, title) in CONTENDERS.items()},
         "table": summarize(rounds),
         "script": run_script(arguments.epochs),
         "loops": run_loops(),

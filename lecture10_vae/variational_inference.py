@@ -11,7 +11,7 @@ function for all images:
     python lecture10_vae/variational_inference.py
 
 One minute on two cores. An image needs about 100 steps to reach the encoder's bound, at a hundred times the cost.
-Of the 2.9 nats that the bound stays below ln P(x), the encoder loses 2.7 and the shape of the Gaussian 0.2 (seed 0).
+Of the 2.8 nats that the bound stays below ln P(x), the encoder loses 2.6 and the shape of the Gaussian 0.2 (seed 0).
 """
 
 import contextlib

@@ -110,10 +110,11 @@ def test_batches_are_the_whole_set_shuffled_from_the_seed(small_mnist):
 
 
 @pytest.mark.parametrize(("batch_size", "together", "sizes"), [(300, 2, [600, 300, 100]), (250, 3, [750, 250])])
-def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes):
+@pytest.mark.parametrize("shift", [0, 2])
+def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes, shift):
     dataset = small_mnist["test"]
-    one_by_one = list(mnist.batches(dataset, batch_size, seed=0))
-    some = list(mnist.batches(dataset, batch_size, seed=0, together=together))
+    one_by_one = list(mnist.batches(dataset, batch_size, seed=0, shift=shift))
+    some = list(mnist.batches(dataset, batch_size, seed=0, together=together, shift=shift))
     assert [len(labels) for _, labels in some] == sizes
     for field in (0, 1):
         one, other = (np.concatenate([batch[field] for batch in batches]) for batches in (one_by_one, some))

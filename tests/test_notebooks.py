@@ -6,7 +6,8 @@ import sys
 
 import nbformat
 import pytest
-from refresh import NOTEBOOKS, execute
+
+from notebooks.refresh import NOTEBOOKS, execute
 
 CITED = re.compile(r"`([^`=]+) = (-?[\d,]*\.?\d+)`")  # in the text: `name = number`
 PRINTED = re.compile(r"^ *(.+?) = (-?[\d,]*\.?\d+)", re.MULTILINE)  # by a cell

@@ -1,30 +1,17 @@
 """What the slides get wrong: each test builds the printed form and shows it break, and the mended form work."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
+from scipy.integrate import quad
+from scipy.special import log_softmax
 
-from lecture10_vae import bayesian_network
+from lecture10_vae import bayesian_network, classification, regression, vae
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import mnist
-
-
-def multiply_as_printed(weights, images):
-    return tf.matmul(weights, images)
-
-
-def multiply(weights, images):
-    return tf.matmul(tf.layers.flatten(images), weights)
-
-
-def define_network_as_printed(images, num_classes=10, product=multiply_as_printed, activation=tf.nn.relu):
-    """Slides 27-28 word for word, unless a mended product or activation is given."""
-    mean = tf.get_variable("mean", [28 * 28, num_classes])
-    stddev = tf.get_variable("stddev", [28 * 28, num_classes])
-    prior = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
-    posterior = tfd.MultivariateNormalDiag(mean, tf.nn.softplus(stddev))
-    bias = tf.get_variable("bias", [num_classes])
-    logit = activation(product(posterior.sample(), images) + bias)
-    return tfd.Categorical(logit), posterior, prior
+from lectures import as_printed
 
 
 @pytest.fixture
@@ -37,9 +24,9 @@ def graph_and_images():
 def test_slide_28_product_has_no_shape(graph_and_images):
     images = graph_and_images
     with pytest.raises(ValueError, match="Dimensions must be equal"), tf.variable_scope("printed"):
-        define_network_as_printed(images)
+        as_printed.define_network(images)
     with pytest.raises(ValueError, match="Dimensions must be equal"), tf.variable_scope("flat"):  # weights first
-        define_network_as_printed(tf.layers.flatten(images))
+        as_printed.define_network(tf.layers.flatten(images))
     dist, _, _ = bayesian_network.define_network(images)
     assert dist.logits.shape.as_list() == [None, 10]
 
@@ -48,7 +35,7 @@ def test_slide_28_product_has_no_shape(graph_and_images):
 def test_slide_28_relu_learns_nothing_from_ten_negative_logits(graph_and_images, small_mnist, printed):
     images = graph_and_images
     if printed:
-        dist, posterior, _ = define_network_as_printed(images, product=multiply)
+        dist, posterior, _ = as_printed.define_network(images, product=as_printed.images_first)
     else:
         dist, posterior, _ = bayesian_network.define_network(images)
     mean, stddev, bias = tf.trainable_variables()
@@ -73,7 +60,7 @@ def test_slide_28_relu_learns_nothing_from_ten_negative_logits(graph_and_images,
 
 def test_slide_29_divergence_is_a_784th_where_a_60000th_belongs(graph_and_images):
     images = graph_and_images
-    _, posterior, prior = define_network_as_printed(images, product=multiply)
+    _, posterior, prior = as_printed.define_network(images, product=as_printed.images_first)
     divergence = tfd.kl_divergence(posterior, prior)
     assert divergence.shape == [784]  # one for each pixel, of its ten weights: the mean divides by the pixels
     printed = tf.reduce_mean(divergence)
@@ -92,7 +79,7 @@ def test_slide_29_divergence_is_a_784th_where_a_60000th_belongs(graph_and_images
 
 def test_slide_27_default_stddev_swamps_the_logits(graph_and_images, small_mnist):
     images = graph_and_images
-    _, posterior, _ = define_network_as_printed(images, product=multiply)
+    _, posterior, _ = as_printed.define_network(images, product=as_printed.images_first)
     with tf.variable_scope("mended"):
         _, mended, _ = bayesian_network.define_network(images)
     pixels = small_mnist["test"].images.reshape(-1, 784)
@@ -111,18 +98,137 @@ def test_slide_27_default_stddev_swamps_the_logits(graph_and_images, small_mnist
     [(tf.nn.relu, 0.2, 0.45), (tf.identity, 0.8, 0.88)],
     ids=["as printed but for the product", "without the relu"],
 )
-def test_slides_27_to_29_train_badly(graph_and_images, activation, least, most):
+def test_slides_27_to_29_train_badly(activation, least, most):
+    assert least < as_printed.train_bayesian_network(activation) < most
+
+
+def test_slides_27_to_29_train_well_once_mended():
+    assert as_printed.train_mended_bayesian_network() > 0.905
+
+
+@pytest.mark.parametrize("printed", [True, False])
+def test_slide_23_second_decoder_never_learns(graph_and_images, printed):
     images = graph_and_images
-    train, test = mnist.load("train"), mnist.load("test")
-    label = tf.placeholder(tf.int32, [None])
-    dist, posterior, prior = define_network_as_printed(images, product=multiply, activation=activation)
-    elbo = tf.reduce_mean(dist.log_prob(label)) - tf.reduce_mean(tfd.kl_divergence(posterior, prior))
-    optimize = tf.train.AdamOptimizer().minimize(-elbo)
+    decoder = vae.make_decoder if printed else tf.make_template("decoder", vae.make_decoder)
+    prior, posterior = vae.make_prior(), vae.make_encoder(images)
+    elbo = decoder(posterior.sample()).log_prob(images) - tfd.kl_divergence(posterior, prior)
+    learning = tf.trainable_variables()
+    samples = decoder(prior.sample(10)).mean()
+    new = tf.trainable_variables()[len(learning) :]
+    assert len(new) == (4 if printed else 0)
+    assert tf.gradients(elbo, new) == [None] * len(new)
+    # Do the samples depend on the decoder that learns?
+    depend = [gradient is not None for gradient in tf.gradients(samples, learning[-4:])]
+    assert depend == [not printed] * 4
+
+
+def test_slides_18_20_23_vector_loss_sums_gradients(graph_and_images, small_mnist):
+    images, label = graph_and_images, tf.placeholder(tf.int32, [None])
+    loss = -classification.define_network(tf.layers.flatten(images)).log_prob(label)
+    variables = tf.trainable_variables()
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
-        for epoch in range(3):
-            for batch in mnist.batches(train, 100, seed=epoch):
-                session.run(optimize, {images: batch.images, label: batch.labels})
-        probability = np.mean([session.run(dist.probs_parameter(), {images: test.images}) for _ in range(20)], axis=0)
-    # The mended form has 0.915 by then.
-    assert least < np.mean(probability.argmax(axis=1) == test.labels) < most
+        feed = {images: small_mnist["test"].images[:50], label: small_mnist["test"].labels[:50]}
+        printed, mended = session.run(
+            [tf.gradients(loss, variables), tf.gradients(tf.reduce_mean(loss), variables)], feed
+        )
+        for one, other in zip(printed, mended, strict=True):
+            np.testing.assert_allclose(one, 50 * other, rtol=1e-4, atol=1e-5)
+        with pytest.raises(tf.errors.InvalidArgumentError, match="tags and values are not the same shape"):
+            session.run(tf.summary.scalar("loss", loss), feed)
+        session.run(tf.summary.scalar("mean_loss", tf.reduce_mean(loss)), feed)
+
+
+def test_slide_18_loss_is_half_the_squared_error_and_a_constant(graph_and_images, small_mnist):
+    images = graph_and_images
+    dist = regression.define_network(tf.layers.flatten(images))
+    label = np.eye(10, dtype=np.float32)[small_mnist["test"].labels]
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        loss, mean = session.run([-dist.log_prob(label), dist.mean()], {images: small_mnist["test"].images})
+    squared_error = ((label - mean) ** 2).sum(axis=1)
+    np.testing.assert_allclose(loss, squared_error / 2 + 5 * np.log(2 * np.pi), rtol=1e-5)
+    assert np.abs(loss - squared_error).min() > 1
+
+
+def test_slide_20_one_hot_labels_pass_at_batch_size_ten(graph_and_images, small_mnist):
+    images, one_hot = graph_and_images, tf.placeholder(tf.int32, [None, 10])
+    dist = classification.define_network(tf.layers.flatten(images))
+    log_prob = dist.log_prob(one_hot)
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        test = small_mnist["test"]
+
+        def score(count):
+            return session.run(
+                log_prob, {images: test.images[:count], one_hot: np.eye(10, dtype=int)[test.labels[:count]]}
+            )
+
+        assert score(10).shape == (10, 10)  # not [10], and not a word
+        with pytest.raises(tf.errors.InvalidArgumentError):
+            score(20)
+        logit = session.run(dist.logits, {images: test.images[:10]})
+        # Each 0 or 1 of the vectors is taken for the digit 0 or 1 of the image whose number its column has.
+        label = np.eye(10, dtype=int)[test.labels[:10]]
+        np.testing.assert_allclose(score(10), log_softmax(logit, axis=1)[np.arange(10), label], rtol=1e-4)
+
+
+def test_slides_19_and_25_take_probabilities_for_logits(graph_and_images):
+    probability = np.array([0.7, 0.2, 0.1], np.float32)
+    with tf.Session() as session:
+        as_meant, as_taken = session.run(
+            [tfd.Categorical(probs=probability).probs_parameter(), tfd.Categorical(probability).probs_parameter()]
+        )
+        np.testing.assert_allclose(as_meant, probability, rtol=1e-5)
+        np.testing.assert_allclose(as_taken, np.exp(probability) / np.exp(probability).sum(), rtol=1e-5)
+        assert session.run(tfd.Bernoulli(0.7).mean()) == pytest.approx(1 / (1 + np.exp(-0.7)))
+
+
+def test_slide_25_bernoulli_is_no_density_of_grey_pixels(graph_and_images):
+    grey = tf.placeholder(tf.float64, [])
+    dist = tfd.Bernoulli(logits=tf.constant(1.3, tf.float64), dtype=tf.float64)
+    log_prob = dist.log_prob(grey)
+    with tf.Session() as session:
+
+        def density(pixel):
+            return np.exp(session.run(log_prob, {grey: pixel}))
+
+        assert density(0) + density(1) == pytest.approx(1)  # what a Bernoulli promises
+        mass, _ = quad(density, 0, 1)
+    probability = 1 / (1 + np.exp(-1.3))
+    assert mass == pytest.approx((2 * probability - 1) / (np.log(probability) - np.log(1 - probability)))
+    assert mass < 0.6
+
+
+def test_slide_24_softplus_reaches_zero_and_the_divergence_infinity(graph_and_images):
+    with tf.Session() as session:
+        stddev = tf.nn.softplus(tf.constant([-200.0, 0.0]))
+        printed, mended = (tfd.MultivariateNormalDiag(tf.zeros([2]), scale) for scale in (stddev, stddev + 1e-6))
+        assert session.run(stddev)[0] == 0
+        assert session.run(tfd.kl_divergence(printed, vae.make_prior())) == np.inf
+        scale = np.array([1e-6, np.log(2) + 1e-6])
+        by_hand = ((scale**2 - 1) / 2 - np.log(scale)).sum()
+        assert session.run(tfd.kl_divergence(mended, vae.make_prior())) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_slides_25_and_29_are_no_python():
+    slide_29 = """elbo = (tf.reduce_mean(dist.log_prob(label)) -
+        tf.reduce_mean(tfd.kl_divergence(posterior, prior))"""
+    with pytest.raises(SyntaxError, match="was never closed"):
+        compile(slide_29, "slide 29", "exec")
+    compile(slide_29 + ")", "slide 29", "exec")
+    slide_25 = "np.prod(data_shape)"
+    with pytest.raises(NameError, match="'np' is not defined"):
+        exec(slide_25, {"data_shape": [28, 28]})
+    with pytest.raises(TypeError):
+        exec("[-1] + data_shape", {"data_shape": (28, 28)})
+
+
+def test_contrib_is_gone_and_layers_need_the_legacy_keras():
+    with pytest.raises(AttributeError, match="contrib"):
+        _ = tf.contrib
+    use_layers = "import tensorflow.compat.v1 as tf; tf.disable_v2_behavior(); tf.layers.dense(tf.zeros([1, 2]), 3)"
+    for legacy in ("0", "1"):
+        environment = {**os.environ, "TF_USE_LEGACY_KERAS": legacy}
+        done = subprocess.run([sys.executable, "-c", use_layers], env=environment, capture_output=True, check=False)
+        assert (done.returncode == 0) is (legacy == "1")

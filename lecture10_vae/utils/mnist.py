@@ -56,15 +56,15 @@ def batches(
     """
     random = np.random.default_rng(seed)
     order = random.permutation(len(dataset.labels))
+    moves = random.integers(-shift, shift + 1, size=(len(order), 2))
     whole = len(order) // batch_size * batch_size
     cuts = sorted({*range(0, whole, together * batch_size), whole, len(order)})
     for start, stop in itertools.pairwise(cuts):
         chosen = order[start:stop]
         pixels = dataset.pixels[chosen]
         if shift:  # MNIST's digits have a margin of four pixels, so that none is cut by the rolling
-            moves = random.integers(-shift, shift + 1, size=(len(chosen), 2))
-            for move in np.unique(moves, axis=0):
-                moved = (moves == move).all(axis=1)
+            for move in itertools.product(range(-shift, shift + 1), repeat=2):
+                moved = (moves[start:stop] == move).all(axis=1)
                 pixels[moved] = np.roll(pixels[moved], move, axis=(1, 2))
         yield Dataset(pixels, dataset.labels[chosen])
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.image import imsave
+from PIL import Image
 
 from lecture10_vae.utils.calibration import Reliability
 
@@ -58,7 +58,7 @@ def reconstructions(images: np.ndarray, decoded: np.ndarray) -> Figure:
 def manifold(images: np.ndarray, quantiles: np.ndarray) -> Figure:
     """The plane of codes, decoded: images [n * n, 28, 28], top row first, at the quantiles [n] of each dimension."""
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(12, 12.3), layout="constrained")
+        figure = Figure(figsize=(9, 9.3), layout="constrained")
         axes = figure.add_subplot()
         show_images(axes, images, columns=len(quantiles))
         places = np.arange(0, len(quantiles), 3)
@@ -423,17 +423,21 @@ def to_plane(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return centred @ components[:2].T
 
 
-def write_projector(folder: Path, codes: np.ndarray, images: np.ndarray, labels: np.ndarray) -> None:
-    """Files for TensorBoard's embedding projector, named by paths relative to `folder`, which can so be moved."""
+def write_projector(folder: Path, codes: np.ndarray, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """Files for TensorBoard's embedding projector, named by paths relative to `folder`, which can so be moved.
+
+    Args:
+        pixels: the images, uint8 [N, 28, 28], to show in the places of the points.
+    """
     from tensorboard.plugins import projector  # here, since its import takes a while
 
-    columns = int(np.ceil(np.sqrt(len(images))))
-    imsave(folder / "digits.png", tile(images, columns), cmap=INK, vmin=0, vmax=1)
+    columns = int(np.ceil(np.sqrt(len(pixels))))
+    Image.fromarray(255 - tile(pixels, columns)).save(folder / "digits.png")
     missing = max(0, 3 - codes.shape[1])  # with fewer than three dimensions the projector shows nothing
     np.savetxt(folder / "codes.tsv", np.pad(codes, [(0, 0), (0, missing)]), fmt="%.5f", delimiter="\t")
     np.savetxt(folder / "labels.tsv", labels, fmt="%d")
     config = projector.ProjectorConfig()
     embedding = config.embeddings.add(tensor_name="codes", tensor_path="codes.tsv", metadata_path="labels.tsv")
     embedding.sprite.image_path = "digits.png"
-    embedding.sprite.single_image_dim.extend(images.shape[1:])
+    embedding.sprite.single_image_dim.extend(pixels.shape[1:])
     projector.visualize_embeddings(str(folder), config)

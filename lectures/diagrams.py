@@ -1,0 +1,112 @@
+"""The notes' diagrams that no script draws: the plate diagrams of slides 4 and 11, and slide 10's model at work."""
+
+from pathlib import Path
+
+import daft
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from scipy.stats import norm
+
+from lecture10_vae import bayesian_network, vae
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import mnist, plotting
+
+
+def draw(runs: Path, folder: Path) -> None:
+    """Writes plate_vae.png, vae_model.png and plate_bayesian_network.png, the latter two from trained runs."""
+    plotting.save(plate_vae(), folder / "plate_vae.png")
+    plotting.save(vae_model(runs / "vae"), folder / "vae_model.png")
+    plotting.save(plate_bayesian_network(runs / "bayesian_network"), folder / "plate_bayesian_network.png")
+
+
+def plate_vae() -> Figure:
+    """Slide 4: for each of N images, a code z makes x by the shared parameters theta."""
+    plates = new_plates([4.2, 3.2])
+    plates.add_node("theta", r"$\theta$", 3.4, 1, fixed=True, offset=(0, 8), fontsize=28)
+    plates.add_node("z", r"$z$", 1.4, 2.3, fontsize=28)
+    plates.add_node("x", r"$x$", 1.4, 1, observed=True, fontsize=28)
+    plates.add_edge("z", "x")
+    plates.add_edge("theta", "x")
+    plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
+    return plates.render().figure
+
+
+def plate_bayesian_network(run: Path) -> Figure:
+    """Slide 11: the shared weights theta are random; and what Q says of some weights after training."""
+    plates = new_plates([4.6, 3.2])
+    plates.add_node("theta", r"$\theta$", 3.7, 1, fontsize=28)
+    plates.add_node("x", r"$x$", 1.4, 2.3, observed=True, fontsize=28)
+    plates.add_node("y", r"$y$", 1.4, 1, observed=True, fontsize=28)
+    plates.add_edge("x", "y")
+    plates.add_edge("theta", "y")
+    plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
+    diagram = plates.render().figure
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        graph = bayesian_network.build_graph()
+        restore(session, run)
+        mean, stddev = session.run([graph.mean, graph.stddev])
+    middle, corner = 14 * 28 + 14, 0  # a pixel that most digits have, and one that none has
+    with matplotlib.rc_context(plotting.STYLE):
+        figure = Figure(figsize=(14, 4.8), layout="constrained")
+        left, right = figure.subplots(1, 2, width_ratios=[1, 2])
+        left.imshow(picture_of(diagram))
+        left.axis("off")
+        values = np.linspace(-1.6, 1.6, 1_000)
+        for digit in (0, 1, 3):
+            density = norm.pdf(values, mean[middle, digit], stddev[middle, digit])
+            right.plot(values, density, label=f"middle pixel to the digit {digit}")
+        right.plot(values, norm.pdf(values, mean[corner, 0], stddev[corner, 0]), label="corner pixel to the digit 0")
+        right.plot(values, norm.pdf(values), "k--", label="the prior, N(0, 1)")
+        right.set(xlabel="weight", ylabel="density", title="Q of four weights after training")
+        right.legend(loc="upper left", fontsize=13)
+    return figure
+
+
+def vae_model(run: Path) -> Figure:
+    """Slide 10 with a test digit going in and coming out: encoder, Q(z|x) with a drawn code, decoder."""
+    test = mnist.load("test")
+    image = test.images[test.labels == 0][:1]
+    with tf.Graph().as_default(), tf.Session() as session:
+        graph = vae.build_graph()
+        restore(session, run)
+        fetches = [graph.mean, graph.stddev, graph.code, tf.sigmoid(graph.logit)]
+        (mean,), (stddev,), (code,), decoded = session.run(fetches, {graph.images: image})
+        codes = session.run(graph.mean, {graph.pixels: test.pixels})
+    with matplotlib.rc_context(plotting.STYLE):
+        figure = Figure(figsize=(15, 4.2))
+        for left, picture, title in ((0.02, image, "image x"), (0.8, decoded, "P(x|z), its mean")):
+            axes = figure.add_axes((left, 0.12, 0.18, 0.66))
+            plotting.show_images(axes, picture, columns=1)
+            axes.set_title(title)
+        plane = figure.add_axes((0.39, 0.17, 0.22, 0.72))
+        plane.scatter(*codes.T, c="lightgray", s=1, linewidths=0)
+        plane.plot(*plotting.ellipse(mean, np.diag(stddev**2)), label="Q(z|x)")
+        plane.plot(*code, "r*", markersize=12, label="a code z")
+        plane.set(xlabel="$z_1$", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
+        plane.set_ylabel("$z_2$", rotation=0)
+        plane.legend(fontsize=12, loc="lower left")
+        for left, right, name in ((0.215, 0.365, "encoder"), (0.62, 0.785, "decoder")):
+            figure.text((left + right) / 2, 0.56, name, ha="center")
+            arrow = {"arrowstyle": "-|>", "mutation_scale": 28, "linewidth": 2.5, "color": "tab:blue"}
+            plane.annotate("", (right, 0.47), (left, 0.47), "figure fraction", "figure fraction", arrow)
+            figure.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize=13, color="gray")
+    return figure
+
+
+def new_plates(shape: list[float]) -> daft.PGM:
+    """An empty diagram in the notes' style."""
+    return daft.PGM(shape, origin=[0, 0], grid_unit=2.6, node_unit=1.4, line_width=2)
+
+
+def picture_of(figure: Figure) -> np.ndarray:
+    """A figure as pixels, to be set into another."""
+    figure.set_dpi(150)
+    figure.canvas.draw()
+    return np.asarray(figure.canvas.buffer_rgba())
+
+
+def restore(session: tf.Session, run: Path) -> None:
+    """Loads the weights of a run's last epoch."""
+    tf.train.Saver().restore(session, tf.train.latest_checkpoint(str(run / "checkpoints")))

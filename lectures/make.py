@@ -1,0 +1,180 @@
+"""Makes the lecture's texts: `make lectures`.
+
+It records what the scripts' runs have measured in results.json, copies their figures and draws the diagrams, and
+renders the templates in text/ to the notes and the READMEs, so that no number, code or figure in them is copied by
+hand. Then it renders the notes once more as HTML, for reading without GitHub.
+
+    python -m lectures.make                        # all of it, from the runs in runs/
+    python -m lectures.make --no-record-results    # the texts alone, from the results.json there is
+"""
+
+import ast
+import datetime
+import json
+import re
+import shutil
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+import tyro
+
+HERE = Path(__file__).resolve().parent
+REPOSITORY = HERE.parent
+HTML = HERE / "html"
+TEXTS = {  # template: what it is rendered to
+    "lecture10_vae.md": HERE / "lecture10_vae.md",
+    "lecture10_vae.zh.md": HERE / "lecture10_vae.zh.md",
+    "README.md": REPOSITORY / "README.md",
+    "README.zh.md": REPOSITORY / "README.zh.md",
+}
+CHINESE, PUNCTUATION = "\u4e00-\u9fff", "，。；：、（）“”？！"  # noqa: RUF001
+RUNS = [  # folders in runs/, made by `make lecture`
+    "distributions",
+    "regression",
+    "regression_stddev",
+    "classification",
+    "lower_bound",
+    "lower_bound_full",
+    "vae",
+    "variational_inference",
+    "bayesian_network",
+]
+
+
+def record(runs: Path) -> dict:
+    """What results.json holds: each run's results and history, what the printed forms cost, date, seed and versions."""
+    from lectures import as_printed, questions  # here, since rendering alone needs no TensorFlow
+
+    found = {}
+    for name in RUNS:
+        found[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
+        versions, seed = found[name].pop("versions"), found[name]["seed"]
+        history = runs / name / "history.json"
+        if history.exists():
+            found[name]["history"] = json.loads(history.read_text(encoding="utf-8"))
+    checkpoint = str(runs / "vae" / "checkpoints" / f"epoch-{found['vae']['epochs']}")
+    found |= {"as_printed": as_printed.measure(checkpoint), "questions": questions.measure(checkpoint)}
+    found |= {"date": datetime.date.today().isoformat(), "seed": seed, "versions": versions}
+    return found
+
+
+def copy_figures(runs: Path) -> None:
+    """Those of the scripts' figures that a text shows, as figures/<run>_<name>.png."""
+    shown = "".join((HERE / "text" / template).read_text(encoding="utf-8") for template in TEXTS)
+    for name in RUNS:
+        for figure in sorted((runs / name / "figures").glob("*.png")):
+            if f"figures/{name}_{figure.name}" in shown:
+                shutil.copyfile(figure, HERE / "figures" / f"{name}_{figure.name}")
+
+
+def code(path: str, *names: str) -> str:
+    """Functions or classes of a script as they stand there, with a link to it, for Markdown."""
+    text = (REPOSITORY / path).read_text(encoding="utf-8")
+    parts = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
+    lines = text.splitlines()
+    blocks = ["\n".join(lines[parts[name].lineno - 1 : parts[name].end_lineno]) for name in names]
+    return fenced("\n\n\n".join(blocks), path)
+
+
+def lines(path: str, first: str, last: str) -> str:
+    """The lines of a script from the first that contains `first` to the next that contains `last`, for Markdown."""
+    text = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
+    start = next(i for i, line in enumerate(text) if first in line)
+    stop = next(i for i, line in enumerate(text) if i >= start and last in line)
+    indent = min(len(line) - len(line.lstrip()) for line in text[start : stop + 1] if line)
+    return fenced("\n".join(line[indent:] for line in text[start : stop + 1]), path)
+
+
+def fenced(block: str, path: str) -> str:
+    """A block of Python with the file it is from."""
+    return f"```python\n{block}\n```\n\n<sub>[{path}](../{quote(path)})</sub>"
+
+
+def number(value: float, digits: int = 2) -> str:
+    """A number as the texts print it."""
+    return f"{value:,.{digits}f}"
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """A fraction as a percentage."""
+    return f"{100 * value:.{digits}f}"
+
+
+def render(name: str, results: dict) -> str:
+    """The text of a template, with Jinja's marks written << >> and <% %> to leave LaTeX its braces."""
+    from lectures.solutions.answers import ANSWERS
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "text"),
+        undefined=jinja2.StrictUndefined,
+        block_start_string="<%",
+        block_end_string="%>",
+        variable_start_string="<<",
+        variable_end_string=">>",
+        comment_start_string="<#",
+        comment_end_string="#>",
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"number": number, "percent": percent}
+    benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    values = {"code": code, "lines": lines, "solutions": ANSWERS, "benchmark": benchmark}
+    return join_chinese_lines(environment.get_template(name).render(**values, **results))
+
+
+def join_chinese_lines(text: str) -> str:
+    """Undoes line breaks in Chinese sentences, where a browser would show them as spaces."""
+    text = re.sub(rf"(?<=[{CHINESE}{PUNCTUATION}])\n *(?=[{CHINESE}{PUNCTUATION}])", "", text)
+    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?=[$`*A-Za-z])", "", text)
+
+
+def to_html(path: Path) -> None:
+    """Renders a text in Markdown as one HTML file in html/, with its pictures in it and its maths as MathML."""
+    import pypandoc  # here, since the tests render the Markdown only
+
+    title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    pypandoc.convert_file(
+        str(path),
+        "html5",
+        format="gfm+tex_math_gfm",
+        outputfile=str(HTML / f"{path.stem}.html"),
+        extra_args=[
+            "--standalone",
+            "--mathml",
+            "--embed-resources",
+            f"--resource-path={HERE}",
+            f"--css={HERE / 'text' / 'page.css'}",
+            f"--metadata=pagetitle:{title}",
+            f"--metadata=lang:{'zh-Hans' if path.stem.endswith('.zh') else 'en'}",
+        ],
+    )
+
+
+def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
+    """Makes the lecture's texts from the runs there are.
+
+    Args:
+        record_results: read the runs, copy their figures and draw the diagrams first.
+        runs: the folder with the runs of `make lecture`.
+    """
+    results_file = HERE / "results.json"
+    if record_results:
+        from lectures import diagrams
+
+        results_file.write_text(json.dumps(record(runs), indent=1) + "\n")
+        copy_figures(runs)
+        diagrams.draw(runs, HERE / "figures")
+    results = json.loads(results_file.read_text(encoding="utf-8"))
+    HTML.mkdir(exist_ok=True)
+    for template, path in TEXTS.items():
+        path.write_text(render(template, results), encoding="utf-8")
+        print(path.relative_to(REPOSITORY))
+    for path in (TEXTS["lecture10_vae.md"], TEXTS["lecture10_vae.zh.md"]):
+        to_html(path)
+        print((HTML / f"{path.stem}.html").relative_to(REPOSITORY))
+
+
+if __name__ == "__main__":
+    tyro.cli(main)
