@@ -16,10 +16,13 @@ NOTEBOOKS = sorted(Path(__file__).resolve().parent.glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
+def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[dict]:
     """Runs all cells in order, in a fresh kernel with `folder` as its working directory, and replaces their outputs.
 
     Leaves out what is another each time: when a cell ran, and sliders, which without a reader only have a random name.
+
+    Returns:
+        What the sliders show, which the notebook does not keep.
     """
     client = NotebookClient(
         notebook,
@@ -38,6 +41,7 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> None:
         "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
         "language_info": {"name": "python"},
     }
+    return [output for state in client.widget_state.values() for output in state.get("outputs", ())]
 
 
 def main(paths: list[Path]) -> None:

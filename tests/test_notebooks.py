@@ -86,9 +86,11 @@ def test_links_lead_somewhere(path):
 def test_notebook_runs_from_a_fresh_kernel_in_any_folder(path, tmp_path):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_code_cell("import sys\nprint(sys.executable)"))
-    execute(notebook, tmp_path)
+    by_sliders = execute(notebook, tmp_path)
     assert outputs(notebook)[0].text.strip() == sys.executable  # the kernel is the environment's own
     del notebook.cells[0]
+    sliders = [cell for cell in code_cells(notebook) if cell.source.startswith("interact(")]
+    assert [output["output_type"] for output in by_sliders] == ["display_data"] * len(sliders)
     assert_sound(notebook)
     assert list(tmp_path.iterdir()) == []
     committed = nbformat.read(path, as_version=4)
