@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures notebooks jupyter test test-slow bench check format tensorboard
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures notebooks jupyter test test-slow bench check format tensorboard screenshots
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -43,7 +43,11 @@ benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
 	touch $@
 
 tensorboard: .venv/ready
-	$(BIN)/tensorboard --logdir runs
+	@$(BIN)/python lecture10_vae/utils/show_runs.py
+
+# TensorBoard's pictures in the notes, taken in a real browser: Chromium or Chrome must be there.
+screenshots: .venv/ready
+	$(BIN)/python -m lectures.screenshots
 
 # Runs each notebook from a fresh kernel, and keeps what it shows.
 notebooks: .venv/ready

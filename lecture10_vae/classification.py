@@ -46,7 +46,7 @@ def build_graph(hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> 
     pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
     images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     label = tf.placeholder(tf.int32, [None], "label")  # the digit itself: log_prob takes no one-hot vector
-    dist = network(tf.layers.flatten(images))
+    dist = network(tf.layers.flatten(images, name="inputs"))
     with tf.name_scope("loss"):
         log_prob = dist.log_prob(label)
         loss = tf.reduce_mean(-log_prob)  # Cross entropy; the mean, so that the step does not grow with the batch

@@ -49,8 +49,9 @@ def build_graph(seed=0) -> Distributions:
     log_prob = dist.log_prob(samples)
 
     # Slide 16: compare with another distribution
-    other = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev), name="other")
-    kl = tfd.kl_divergence(dist, other)
+    with tf.name_scope("other"):
+        other = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
+    kl = tfd.kl_divergence(dist, other, name="kl_divergence")
     return Distributions(features, mean, stddev, dist, samples, log_prob, other, kl)
 
 

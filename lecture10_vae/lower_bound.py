@@ -81,8 +81,10 @@ def build_graph(full_covariance=False, samples=10, learning_rate=0.05, seed=0) -
     with tf.name_scope("code"):
         # The identity lets a grid be fed for the code: log_prob remembers the noise of the very tensor it sampled.
         code = tf.identity(posterior.sample(samples, seed=draw))
+        mean, covariance = posterior.mean(), posterior.covariance()
     with tf.name_scope("decoder"):
         dist = make_decoder(code)
+        decoded = dist.mean()
 
     with tf.name_scope("bound"):
         log_prior, log_likelihood = prior.log_prob(code), dist.log_prob(OBSERVATION)
@@ -109,7 +111,7 @@ def build_graph(full_covariance=False, samples=10, learning_rate=0.05, seed=0) -
         integrand = mass * (on_grid - posterior.log_prob(fixed_code))
         grid_gradient = tf.gradients(tf.reduce_sum(integrand), variables)  # times the area of a cell
     return LowerBound(
-        draw, samples, posterior.mean(), posterior.covariance(), code, dist.mean(), log_prior, log_likelihood,
+        draw, samples, mean, covariance, code, decoded, log_prior, log_likelihood,
         log_posterior, kl, forms, optimize, path_gradient, score_gradient, grid_gradient,
     )  # fmt: skip
 

@@ -57,7 +57,7 @@ def build_graph(hidden_size=100, learn_stddev=False, batch_size=100, learning_ra
     images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
     digit = tf.placeholder(tf.int32, [None], "digit")
     label = tf.one_hot(digit, 10, name="label")
-    dist = network(tf.layers.flatten(images))
+    dist = network(tf.layers.flatten(images, name="inputs"))
     with tf.name_scope("loss"):
         log_prob = dist.log_prob(label)
         loss = tf.reduce_mean(-log_prob)  # Squared error; the mean, so that the step does not grow with the batch

@@ -9,7 +9,7 @@ gradient ascent on the lower bound of slide 6, in nats per image:
 
 The bound on the 10,000 test images, with grey pixels, starts near -544 and reaches -158.0 after 15 epochs (seed 0), and
 ln P(x) -155.3: half a minute on two cores. Pictures, numbers and TensorBoard's curves are in runs/vae;
-`tensorboard --logdir runs` shows the latter.
+`python lecture10_vae/utils/show_runs.py` shows the latter.
 """
 
 from pathlib import Path
@@ -102,7 +102,8 @@ def build_graph(code_size=2, hidden_size=100, batch_size=100, learning_rate=1e-3
     def optimize_batch(pixels, noise):  # the same once more, as XLA compiles it
         images = tf.image.convert_image_dtype(pixels, tf.float32)
         posterior = encoder(images)
-        dist = decoder(posterior.mean() + posterior.stddev() * noise)
+        stddev = tf.ensure_shape(posterior.stddev(), noise.shape)  # of one dimension it does not know the number
+        dist = decoder(posterior.mean() + stddev * noise)
         elbo = dist.log_prob(images) - tfd.kl_divergence(posterior, prior)
         return optimizer.minimize(-tf.reduce_mean(elbo), step)
 
@@ -130,7 +131,8 @@ def build_graph(code_size=2, hidden_size=100, batch_size=100, learning_rate=1e-3
 
 def side_by_side(images):
     """Images [N, height, width] as a picture for TensorBoard, [1, height, N * width, 1]."""
-    return tf.reshape(tf.transpose(images, [1, 0, 2]), [1, images.shape[1], -1, 1])
+    picture = tf.reshape(tf.transpose(images, [1, 0, 2]), [1, images.shape[1], -1, 1])
+    return tf.image.convert_image_dtype(picture, tf.uint8)  # of floats it would make the largest white
 
 
 def evaluate(session: tf.Session, graph: VAE, pixels: np.ndarray) -> tuple[dict[str, float], bytes]:

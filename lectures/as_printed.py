@@ -9,6 +9,7 @@ import numpy as np
 from lecture10_vae import bayesian_network, vae
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import mnist
+from lectures.solutions.training import train
 
 
 def weights_first(weights, images):
@@ -58,13 +59,10 @@ def train_bayesian_network(activation=tf.nn.relu, epochs=3, draws=20) -> float:
 
 def train_mended_bayesian_network(epochs=3, draws=20) -> float:
     """The same for the mended network, at the same batch size."""
-    train, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
         graph = bayesian_network.build_graph(batch_size=100)
-        session.run(tf.global_variables_initializer())
-        for epoch in range(epochs):
-            for pixels, labels in mnist.batches(train, 100, epoch, together=100):
-                session.run(graph.optimize_batches, {graph.pixels: pixels, graph.label: labels})
+        train(session, graph.optimize_batches, mnist.load("train"), epochs, graph.pixels, graph.label)
+        test = mnist.load("test")
         probability = bayesian_network.make_predictors(session, graph, draws)["bayesian"](test.images).mean(axis=0)
     return float(np.mean(probability.argmax(axis=1) == test.labels))
 

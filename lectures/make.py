@@ -21,7 +21,7 @@ import tyro
 
 HERE = Path(__file__).resolve().parent
 REPOSITORY = HERE.parent
-HTML = HERE / "html"
+HTML = HERE  # beside the Markdown, whose links then work in it too
 TEXTS = {  # template: what it is rendered to
     "lecture10_vae.md": HERE / "lecture10_vae.md",
     "lecture10_vae.zh.md": HERE / "lecture10_vae.zh.md",
@@ -131,7 +131,7 @@ def join_chinese_lines(text: str) -> str:
 
 
 def to_html(path: Path) -> None:
-    """Renders a text in Markdown as one HTML file in html/, with its pictures in it and its maths as MathML."""
+    """Renders a text in Markdown as one HTML file beside it, with its pictures in it and its maths as MathML."""
     import pypandoc  # here, since the tests render the Markdown only
 
     title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
@@ -167,7 +167,6 @@ def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
         copy_figures(runs)
         diagrams.draw(runs, HERE / "figures")
     results = json.loads(results_file.read_text(encoding="utf-8"))
-    HTML.mkdir(exist_ok=True)
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
         print(path.relative_to(REPOSITORY))

@@ -7,7 +7,7 @@ import numpy as np
 from lecture10_vae import vae
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
-from lecture10_vae.utils.training import BATCHES_PER_RUN
+from lectures.solutions.training import train
 
 
 def make_encoder_with_exp(images, code_size=2, hidden_size=100):
@@ -15,15 +15,6 @@ def make_encoder_with_exp(images, code_size=2, hidden_size=100):
     hidden = tf.layers.dense(tf.layers.flatten(images), hidden_size, tf.nn.relu)
     mean = tf.layers.dense(hidden, code_size)
     return tfd.MultivariateNormalDiag(mean, tf.layers.dense(hidden, code_size, tf.exp))
-
-
-def train(session: tf.Session, graph: vae.VAE, epochs: int) -> None:
-    """Trains as vae.py does, at its batch size."""
-    data = mnist.load("train")
-    session.run(tf.global_variables_initializer())
-    for epoch in range(1, epochs + 1):
-        for pixels, _ in mnist.batches(data, 100, [0, epoch], BATCHES_PER_RUN):
-            session.run(graph.optimize_batches, {graph.pixels: pixels})
 
 
 def with_exp(epochs=5) -> float:
@@ -34,7 +25,7 @@ def with_exp(epochs=5) -> float:
         tf.Session() as session,
     ):
         graph = vae.build_graph()
-        train(session, graph, epochs)
+        train(session, graph.optimize_batches, mnist.load("train"), epochs, graph.pixels)
         return float(session.run(graph.elbo, {graph.pixels: mnist.load("test").pixels}).mean())
 
 
@@ -42,7 +33,7 @@ def with_fifty_dimensions(epochs=5) -> dict[str, float]:
     """A VAE with a code of 50: its test bound and reconstruction in nats, and how many dimensions it uses."""
     with tf.Graph().as_default(), tf.Session() as session:
         graph = vae.build_graph(code_size=50)
-        train(session, graph, epochs)
+        train(session, graph.optimize_batches, mnist.load("train"), epochs, graph.pixels)
         fetches = [graph.elbo, graph.reconstruction, graph.mean, graph.stddev]
         elbo, reconstruction, mean, stddev = session.run(fetches, {graph.pixels: mnist.load("test").pixels})
     kl = ((mean**2 + stddev**2 - 1) / 2 - np.log(stddev)).mean(axis=0)

@@ -188,6 +188,18 @@ def test_damaged_checkpoint_is_one_line(on_small_mnist, tmp_path):
     assert "\n" not in str(error.value)
 
 
+@pytest.mark.parametrize("content", [None, "[{"])
+def test_missing_or_damaged_history_is_one_line(content, on_small_mnist, tmp_path):
+    vae.main(epochs=1, logdir=tmp_path)
+    (tmp_path / "history.json").unlink()
+    if content:
+        (tmp_path / "history.json").write_text(content)
+    with pytest.raises(UserError, match=r"history.json, .*missing or damaged: .*--fresh") as error:
+        vae.main(epochs=2, logdir=tmp_path)
+    assert "\n" not in str(error.value)
+    assert vae.main(epochs=1, logdir=tmp_path, fresh=True)["epochs"] == 1
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -167,6 +167,10 @@ def test_code_of_other_size_is_scored_by_importance_sampling(on_small_mnist, tmp
     assert not (tmp_path / "figures" / "manifold.png").exists()
 
 
+def test_code_of_one_dimension_trains(on_small_mnist, tmp_path):
+    assert np.isfinite(vae.main(epochs=1, code_size=1, logdir=tmp_path)["test_elbo_nats"])
+
+
 def test_same_seed_gives_the_same_figures_and_another_seed_others(on_small_mnist, tmp_path):
     first, again, other = (
         vae.main(epochs=1, seed=seed, logdir=tmp_path / name) for seed, name in [(3, "a"), (3, "b"), (4, "c")]

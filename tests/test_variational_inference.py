@@ -9,6 +9,7 @@ from scipy.special import expit
 
 from lecture10_vae import vae, variational_inference
 from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import plotting
 from lecture10_vae.utils.command_line import UserError
 
 
@@ -103,6 +104,14 @@ def test_main_reports_the_gaps(on_small_mnist, vae_logdir, tmp_path):
     assert history[2]["train"]["elbo"] > history[1]["train"]["elbo"] > history[0]["train"]["elbo"]
     for name in ("steps", "posteriors"):
         assert imread(tmp_path / "figures" / f"{name}.png").std() > 0.05
+
+
+def test_of_few_test_images_the_digits_there_are_get_a_posterior(on_small_mnist, vae_logdir, tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr(plotting, "save", lambda figure, path: drawn.append((path.name, figure)))
+    variational_inference.main(epochs=1, train_images=500, test_images=3, logdir=tmp_path, vae_logdir=vae_logdir)
+    posteriors = dict(drawn)["posteriors.png"]
+    assert len(posteriors.axes) == 3  # a 7, a 2 and a 1
 
 
 def test_vae_with_another_code_size_is_refused(on_small_mnist, tmp_path):

@@ -335,14 +335,17 @@ def inference(steps: list[int], bounds: list[float], levels: dict[str, float]) -
 
 
 def posteriors(panels: list[tuple]) -> Figure:
-    """Exact posteriors of eight images with Gaussians over them.
+    """Exact posteriors of up to eight images with Gaussians over them.
 
     Args:
         panels: image [28, 28], codes and ln P(x,z) as for `walk`, and Gaussians: name to mean [2] and stddev [2].
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(16, 8.6), layout="constrained")
-        for axes, (image, codes, log_joint, gaussians) in zip(figure.subplots(2, 4).flat, panels, strict=True):
+        grid = figure.subplots(2, 4).flat
+        for unused in grid[len(panels) :]:
+            unused.remove()
+        for axes, (image, codes, log_joint, gaussians) in zip(grid, panels, strict=False):
             posterior_contours(axes, codes, log_joint)
             for (name, (mean, stddev)), color in zip(gaussians.items(), ("tab:orange", "tab:blue"), strict=True):
                 axes.plot(*ellipse(mean, np.diag(stddev**2)), color=color, label=name)

@@ -19,7 +19,7 @@ BATCHES_PER_RUN = 100  # mini-batches a session.run: enough to make its cost sma
 _PACKAGES = ["tensorflow", "tensorflow-probability", "numpy", "scipy", "matplotlib"]
 
 # All that a run writes in its folder, and so all that --fresh removes there.
-_WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test"]
+_WRITTEN = ["config.json", "history.json", "results.json", "checkpoints", "figures", "train", "test", "graph", "walk"]
 
 
 class Run:
@@ -95,7 +95,7 @@ class Run:
         self._saver = tf.train.Saver(max_to_keep=None)
         if done >= 0:
             self.restore(session, done)
-            self._history = json.loads(self._history_file.read_text())[: done + 1]
+            self._history = self._read_history()[: done + 1]
             print(f"{self.logdir}: {'nothing left to train' if done == epochs else 'going on'} after epoch {done}.")
         self._bar = tqdm(
             total=epochs * images_per_epoch,
@@ -206,6 +206,15 @@ class Run:
                 f"{self.logdir} holds another run ({'; '.join(differences)}): "
                 "choose another --logdir, or --fresh to replace it."
             )
+
+    def _read_history(self) -> list[dict]:
+        try:
+            return json.loads(self._history_file.read_text())
+        except (OSError, ValueError) as error:
+            raise UserError(
+                f"{self._history_file}, the curves of the epochs trained, is missing or damaged: "
+                "choose another --logdir, or --fresh to begin anew."
+            ) from error
 
     def _last_saved_epoch(self) -> int:
         """The epoch of the last full checkpoint; -1 if there is none."""

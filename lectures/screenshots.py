@@ -1,0 +1,244 @@
+"""Takes the notes' pictures of TensorBoard, in a real browser that is not shown: `make screenshots`.
+
+It trains what is to be seen, five minutes on two cores, most of them for codes of four sizes; starts TensorBoard as
+`make tensorboard` does; and writes figures/tensorboard/*.png. Chromium or Chrome must be there.
+"""
+
+import contextlib
+import io
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlencode
+
+from PIL import Image
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from lecture10_vae.utils import command_line
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+FIGURES = REPOSITORY / "lectures" / "figures" / "tensorboard"
+
+VAE = ["vae"]
+# Folder of each run: script and flags. One epoch shows the graph as well as forty do.
+RUNS = {
+    "vae": VAE,
+    "distributions": ["distributions"],
+    "regression": ["regression", "--epochs", "1"],
+    "classification": ["classification", "--epochs", "1"],
+    "lower_bound": ["lower_bound", "--steps", "1"],
+    "bayesian_network": ["bayesian_network", "--epochs", "1", "--draws", "1"],
+    "variational_inference": ["variational_inference", "--epochs", "1", "--train-images", "1000", "--test-images", "9"],
+    "code_sizes/vae_1": [*VAE, "--code-size", "1"],
+    "code_sizes/vae_2": VAE,
+    "code_sizes/vae_5": [*VAE, "--code-size", "5"],
+    "code_sizes/vae_10": [*VAE, "--code-size", "10"],
+}
+# What would hide the slide: a gradient step has an edge to everything. TensorBoard then shows it as a stub.
+ASIDE = {
+    "lower_bound": ["optimize", "gradients"],
+    "regression": ["optimize", "optimize_batches"],
+    "classification": ["optimize", "optimize_batches"],
+    "bayesian_network": ["summary"],  # the steps are set aside by TensorBoard itself
+    "vae": ["optimize", "optimize_batches", "summary"],
+    "variational_inference": ["optimize", "infer"],
+}
+
+BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome", "msedge"]
+# Offline, as root too, and with WebGL, which the projector needs, where there is no graphics card.
+BROWSER_FLAGS = [
+    "--no-sandbox",
+    "--no-first-run",
+    "--disable-quic",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--use-angle=swiftshader",
+    "--enable-unsafe-swiftshader",
+]
+PATIENCE = 120_000  # milliseconds, for a slow machine
+
+
+def find_browser() -> str | None:
+    """The path of the browser there is."""
+    return next(filter(None, map(shutil.which, BROWSERS)), None)
+
+
+@contextlib.contextmanager
+def open_browser() -> Iterator[Browser]:
+    """A browser without a window."""
+    path = find_browser()
+    if path is None:
+        raise command_line.UserError(f"No browser found ({', '.join(BROWSERS)}): install Chromium or Chrome.")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=BROWSER_FLAGS)
+        yield browser
+        browser.close()
+
+
+@contextlib.contextmanager
+def serve(logdir: Path) -> Iterator[str]:
+    """TensorBoard on a folder, with all of it loaded; its address."""
+    flags = ["--logdir", str(logdir), "--reload_task=blocking", "--reload_interval=0"]
+    command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "utils" / "show_runs.py"), *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+        try:
+            yield read_address(server)
+        finally:
+            server.terminate()
+
+
+def read_address(server: subprocess.Popen) -> str:
+    """The address that TensorBoard prints."""
+    lines = []
+    for line in server.stderr:
+        lines.append(line)
+        if found := re.search(r"http://127\S+", line):
+            return found.group()
+    raise command_line.UserError(f"TensorBoard does not start: {' '.join(lines)}")
+
+
+def open_page(browser: Browser, width: int = 1180, height: int = 1000) -> Page:
+    """A page drawn finely enough to be cropped and shown 900 pixels wide."""
+    page = browser.new_page(viewport={"width": width, "height": height}, device_scale_factor=2)
+    page.set_default_timeout(PATIENCE)
+    return page
+
+
+def show_cards(page: Page, address: str, tags: str, runs: str = "") -> Locator:
+    """The cards of Time Series whose tag and run match regular expressions, once all is drawn.
+
+    Curves are shown as they are, not smoothed.
+    """
+    query = urlencode({"tagFilter": tags, "runFilter": runs, "smoothing": "0", "forceSVG": "true"})
+    page.goto(f"{address}?{query}#timeseries")
+    page.reload()  # from one query to the next TensorBoard would not look again
+    view = page.locator("metrics-filtered-view")
+    view.locator("card-view").first.wait_for()
+    settings = page.locator('[aria-label="Toggle settings side pane"][aria-pressed="true"]')
+    if settings.count():
+        settings.click()
+    page.wait_for_load_state("networkidle")
+    for drawn in ("mat-spinner", "metrics-filtered-view .loading"):
+        page.wait_for_function("selector => !document.querySelector(selector)", arg=drawn)
+    return view
+
+
+def show_graph(page: Page, address: str, aside: list[str] = ()) -> Locator:
+    """The graph's top level, with some of its nodes set aside, once it stands still."""
+    page.goto(f"{address}#graphs")
+    graph = page.locator("g.core").first
+    graph.locator("g.node").first.wait_for()
+    for name in aside:
+        graph.locator(f'g.node[data-name="{name}"] > g.nodeshape').click()
+        page.get_by_role("button", name="Remove from main graph").click()
+    page.get_by_text("Fit to screen").click()
+    wait_until_still(graph)
+    page.mouse.click(page.viewport_size["width"] - 300, page.viewport_size["height"] - 50)  # selects nothing
+    return graph
+
+
+def show_projector(page: Page, address: str) -> Locator:
+    """The embedding projector, its points coloured by label and seen from above, once it stands still."""
+    page.goto(f"{address}#projector")
+    projector = page.frame_locator("iframe").frame_locator("iframe").locator("body")
+    projector.locator("#colorby").click()
+    projector.locator("#colorby paper-item").filter(has_text="label").click()
+    projector.locator("#z-checkbox").click()
+    wait_until_still(projector)
+    return projector
+
+
+def wait_until_still(locator: Locator) -> None:
+    """Returns once two screenshots of an element, half a second apart, are the same."""
+    before = None
+    while (now := locator.screenshot()) != before:
+        before = now
+        locator.page.wait_for_timeout(500)
+
+
+def save(name: str, *pictures: bytes, colors: int = 256) -> None:
+    """Writes screenshots, one under the other, as a small PNG that is 1800 pixels wide or less."""
+    parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
+    whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
+    top = 0
+    for part in parts:
+        whole.paste(part, (0, top))
+        top += part.height
+    whole.thumbnail((1800, 4000))
+    FIGURES.mkdir(parents=True, exist_ok=True)
+    whole.quantize(colors).save(FIGURES / f"{name}.png", optimize=True)
+
+
+def around(locator: Locator, margin: int = 12) -> bytes:
+    """A screenshot of an element and a little around it."""
+    box = locator.bounding_box()
+    clip = {"x": box["x"] - margin, "y": box["y"] - margin}
+    clip |= {"width": box["width"] + 2 * margin, "height": box["height"] + 2 * margin}
+    return locator.page.screenshot(clip=clip)
+
+
+def move_to_epoch(cards: Locator, epoch: int) -> None:
+    """Sets the sliders of cards with pictures, which stand at the last epoch."""
+    for slider in cards.locator("input[type=range]").all():
+        slider.press("Home")
+        for _ in range(epoch):
+            slider.press("ArrowRight")
+        slider.blur()
+    wait_until_still(cards)
+
+
+def train(runs: Path) -> None:
+    """Trains what there is to show; what is trained there already is left as it is."""
+    for name, (script, *flags) in RUNS.items():
+        print(f"{name} ...", flush=True)
+        flags += ["--vae-logdir", str(runs / "vae")] if script == "variational_inference" else []
+        command = [sys.executable, str(REPOSITORY / "lecture10_vae" / f"{script}.py"), "--logdir", str(runs / name)]
+        subprocess.run([*command, *flags], check=True, stdout=subprocess.DEVNULL)
+
+
+def take(browser: Browser, runs: Path) -> None:
+    """Takes all pictures."""
+    for name in RUNS:
+        if "/" not in name:
+            with serve(runs / name) as address:
+                graph = show_graph(open_page(browser, width=1500, height=900), address, ASIDE.get(name, []))
+                save(f"{name}_graph", around(graph))
+    with serve(runs / "vae") as address:
+        page = open_page(browser, width=1420)
+        save("vae_curves", show_cards(page, address, "^(elbo|kl|reconstruction)$").screenshot())
+        page = open_page(browser, width=1180)
+        save("vae_histograms", show_cards(page, address, "code_(mean|stddev)", "test").screenshot())
+        cards = show_cards(page, address, "samples|reconstructions", "test").locator("metrics-card-grid")
+        epochs = []
+        for epoch in (0, 1, 15):
+            move_to_epoch(cards, epoch)
+            epochs.append(cards.screenshot())
+        save("vae_images", *epochs)
+        projector = show_projector(open_page(browser, width=1300, height=760), address)
+        box = projector.bounding_box()
+        save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}), colors=64)
+    with serve(runs / "code_sizes") as address:
+        page = open_page(browser, width=1420)
+        save("code_sizes", show_cards(page, address, "^(elbo|kl|reconstruction)$", "test").screenshot())
+
+
+def main(runs: Path | None = None) -> None:
+    """Takes the notes' pictures of TensorBoard.
+
+    Args:
+        runs: a folder for the runs that are shown, to be used again; if not given, they are trained and forgotten.
+    """
+    with open_browser() as browser, contextlib.ExitStack() as stack:
+        runs = runs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        train(runs)
+        take(browser, runs)
+    print(f"Pictures are in {FIGURES}.")
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,97 @@
+"""The notes' exercises: each solution reaches the answer that the notes print, and both languages ask for each."""
+
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from lecture10_vae.utils import mnist
+from lectures.solutions.answers import ANSWERS, Answer, compare
+
+LECTURES = Path(__file__).resolve().parents[1] / "lectures"
+EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in answers]
+
+
+@pytest.mark.parametrize(("section", "name"), EXERCISES)
+def test_solution_reaches_its_answer(section, name):
+    measured = getattr(importlib.import_module(f"lectures.solutions.{section}"), name)()
+    assert ANSWERS[section][name].covers(measured), f"{measured}, not {ANSWERS[section][name]}"
+
+
+@pytest.mark.slow
+def test_prior_of_the_answer_is_the_best_of_the_four():
+    from lectures.solutions.bayesian_network import bound_with_a_better_prior
+
+    assert bound_with_a_better_prior() > max(bound_with_a_better_prior(stddev) for stddev in (1, 0.1, 0.03))
+
+
+@pytest.mark.slow
+def test_code_of_20_dimensions_is_better_than_the_pixels_and_of_10_is_not():
+    from lectures.solutions.vae import KDTree, alike_by_code
+
+    data, test = mnist.load("train"), mnist.load("test")
+    _, nearest = KDTree(data.images[:10_000].reshape(-1, 784)).query(test.images[:1_000].reshape(-1, 784))
+    by_pixels = 100 * np.mean(data.labels[nearest] == test.labels[:1_000])
+    assert alike_by_code(20) > by_pixels > alike_by_code(10)
+
+
+def test_script_prints_each_number_beside_its_answer_from_any_folder(tmp_path):
+    command = [sys.executable, str(LECTURES / "solutions" / "distributions.py")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [re.fullmatch(r"([a-z ]+?) +(-?[\d.]+) +expected (.+)", line) for line in done.stdout.splitlines()]
+    assert [line[1].replace(" ", "_") for line in lines] == list(ANSWERS["distributions"])
+    for line, answer in zip(lines, ANSWERS["distributions"].values(), strict=True):
+        assert line[3] == str(answer)
+        assert answer.covers(float(line[2]))
+
+
+def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
+    def days_of_a_week():
+        return 6.5
+
+    monkeypatch.setitem(ANSWERS, "time", {"days_of_a_week": Answer(7, 1)})
+    compare("time", days_of_a_week)
+    assert capsys.readouterr().out.split() == ["days", "of", "a", "week", "6.5000", "expected", "7", "±", "1"]
+
+
+@pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
+def test_text_asks_for_each_answer_and_links_to_its_solution(language):
+    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (LECTURES / "text" / language).read_text(encoding="utf-8"))
+    sections = dict(zip(parts[::2], parts[1::2], strict=True))
+    assert list(sections) == list(ANSWERS)
+    for section, text in sections.items():
+        exercises = re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]
+        for exercise, name in zip(exercises, ANSWERS[section], strict=True):
+            assert re.findall(r"<< ([\w.]+)", exercise) == [f"solutions.{section}.{name}"]
+            assert re.findall(r"\]\((.+?)\)", exercise) == [f"solutions/{section}.py"]
+            assert (LECTURES / "solutions" / f"{section}.py").exists()
+
+
+@pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
+def test_text_cites_the_gap_of_the_scripts_decoder(language):
+    from lectures.solutions.lower_bound import gap_when_twice_as_bent
+
+    text = (LECTURES / "text" / language).read_text(encoding="utf-8")
+    assert re.search(rf" {gap_when_twice_as_bent(bend=0.6):.2f} (nats|奈特)", text)
+
+
+def test_answer_has_the_digits_of_its_tolerance():
+    assert str(Answer(-11.5095, 0.01, "nats")) == "-11.51 ± 0.01 nats"
+    assert str(Answer(793.7, 10)) == "794 ± 10"
+    assert str(Answer(0.5, 0.001)) == "0.500 ± 0.001"
+
+
+def test_answer_covers_its_tolerance_and_no_more():
+    answer = Answer(10, 2)
+    assert [answer.covers(measured) for measured in (7.9, 8, 12, 12.1, float("nan"))] == [
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]

@@ -1,0 +1,177 @@
+"""TensorBoard as the notes promise it: what `make tensorboard` says, and what a browser then shows."""
+
+import contextlib
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+
+import numpy as np
+import pytest
+
+from lecture10_vae import (
+    bayesian_network,
+    classification,
+    distributions,
+    lower_bound,
+    regression,
+    vae,
+    variational_inference,
+)
+from lecture10_vae.tf1 import tf
+from lectures import screenshots
+
+needs_browser = pytest.mark.skipif(screenshots.find_browser() is None, reason="no Chromium or Chrome here")
+needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+
+
+TAKEN_PORT = 6006  # TensorBoard's first choice
+EPOCHS = 12  # more than the ten pictures that TensorBoard would keep
+
+
+@pytest.fixture(scope="module")
+def run(small_mnist, tmp_path_factory):
+    """The folder of a run on few images that was stopped and went on."""
+    logdir = tmp_path_factory.mktemp("checkout") / "runs" / "vae"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vae.mnist, "load", lambda part, data_dir=None: small_mnist[part])
+        for epochs in (1, EPOCHS):
+            vae.main(epochs=epochs, logdir=logdir)
+    return logdir
+
+
+@pytest.fixture(scope="module")
+def address(run):
+    with screenshots.serve(run) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with screenshots.open_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser):
+    page = screenshots.open_page(browser, width=1500)
+    yield page
+    page.close()
+
+
+def make_tensorboard(folder):
+    """What `make tensorboard` does in a checkout, as one process: no environment is made."""
+    makefile = [
+        "make",
+        "--file",
+        str(screenshots.REPOSITORY / "Makefile"),
+        "--dry-run",
+        "--old-file",
+        ".venv/ready",
+        "tensorboard",
+    ]
+    command = subprocess.run(makefile, cwd=screenshots.REPOSITORY, capture_output=True, text=True, check=True).stdout
+    _, *arguments = command.split()
+    arguments[0] = str(screenshots.REPOSITORY / arguments[0])
+    # A shell that starts its jobs in the background has them ignore Ctrl-C.
+    heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    return subprocess.Popen([sys.executable, *arguments], cwd=folder, stderr=subprocess.PIPE, text=True, **heed)
+
+
+@needs_make
+def test_without_runs_one_line_says_what_to_do(tmp_path):
+    for folder in (tmp_path, tmp_path / "runs"):
+        folder.mkdir(exist_ok=True)
+        process = make_tensorboard(tmp_path)
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert errors == "runs holds no run: train one first, python lecture10_vae/vae.py (make vae).\n"
+
+
+@needs_make
+def test_address_is_all_that_is_printed_and_open_to_this_machine_alone(run):
+    with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", TAKEN_PORT)):  # by us or by another process
+        process = make_tensorboard(run.parent.parent)
+        line = process.stderr.readline()
+    try:
+        port = int(re.fullmatch(r"TensorBoard \S+ at http://127\.0\.0\.1:(\d+)/ \(Press CTRL\+C to quit\)\n", line)[1])
+        assert port != TAKEN_PORT
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
+            assert b"<title>TensorBoard</title>" in page.read()
+        with pytest.raises(OSError, match="refused"):  # an address of this machine too, but not that one
+            socket.create_connection(("127.0.0.2", port), timeout=5)
+    finally:
+        process.send_signal(signal.SIGINT)
+        _, rest = process.communicate(timeout=30)
+    assert rest == ""
+
+
+def drawn_points(view):
+    """How many points the curves on a view of scalars have, card by card."""
+    paths = [card.locator(".series-view path").all() for card in view.locator("scalar-card").all()]
+    return [[path.get_attribute("d").count("L") + 1 for path in curves] for curves in paths]
+
+
+@needs_browser
+def test_curves_of_train_and_test_share_a_plot_and_are_whole(page, address):
+    view = screenshots.show_cards(page, address, "^(elbo|kl|reconstruction)$")
+    assert drawn_points(view) == [[EPOCHS + 1, EPOCHS + 1]] * 3
+    for card, name in zip(view.locator("scalar-card").all(), ("elbo", "kl", "reconstruction"), strict=True):
+        assert {name, "train", "test"} <= set(card.inner_text().split())
+
+
+@needs_browser
+def test_pictures_of_each_epoch_can_be_looked_at(page, address):
+    view = screenshots.show_cards(page, address, "samples|reconstructions", "test")
+    assert view.locator("image-card").count() == 2
+    for epoch in (0, EPOCHS):
+        screenshots.move_to_epoch(view, epoch)
+        assert view.get_by_text(f"Step {epoch}", exact=True).count() == 2
+        loaded = "images => images.every(image => image.naturalWidth === 280)"
+        assert view.locator("image-card img").evaluate_all(loaded)
+
+
+@needs_browser
+def test_histograms_have_a_slice_for_each_epoch(page, address):
+    view = screenshots.show_cards(page, address, "code_", "test")
+    cards = view.locator("histogram-card").all()
+    assert [card.locator("g.histogram").count() for card in cards] == [EPOCHS + 1] * 2
+
+
+@needs_browser
+def test_graph_without_its_steps_is_the_slide(page, address):
+    graph = screenshots.show_graph(page, address, screenshots.ASIDE["vae"])
+    names = graph.locator("g.node").evaluate_all("nodes => nodes.map(node => node.dataset.name)")
+    slide = {"images", "prior", "encoder", "code", "decoder", "elbo", "samples"}
+    assert set(names) == slide | {"pixels", "global_step"}
+
+
+@needs_browser
+def test_projector_colours_the_digits(page, address, small_mnist):
+    projector = screenshots.show_projector(page, address)
+    rows = projector.locator("vz-projector-legend .item").all_inner_texts()
+    found = dict(sorted(map(int, row.split()) for row in rows))
+    assert found == dict(enumerate(np.bincount(small_mnist["test"].labels)))
+
+
+@pytest.mark.parametrize(
+    ("script", "slide"),
+    [
+        (distributions, {"features", "hidden", "mean", "stddev", "dist", "other", "kl_divergence"}),
+        (regression, {"inputs", "label", "network", "loss", "optimize"}),
+        (classification, {"inputs", "label", "network", "loss", "optimize"}),
+        (lower_bound, {"prior", "posterior", "code", "decoder", "bound", "optimize"}),
+        (bayesian_network, {"images", "label", "network", "elbo", "optimize"}),
+        (variational_inference, {"images", "index", "prior", "posterior", "code", "decoder", "elbo", "optimize"}),
+    ],
+)
+def test_graphs_top_level_has_the_slides_names(script, slide):
+    beside = {"pixels", "images", "digit", "global_step", "draw", "optimize_batches", "output", "summary", "rate"}
+    beside |= {"squared_error", "probability", "point_estimate", "gradients", "infer"}
+    with tf.Graph().as_default() as graph:
+        script.build_graph(**({"num_images": 10} if script is variational_inference else {}))
+        names = {operation.name.split("/")[0] for operation in graph.get_operations()}
+    assert slide <= names <= slide | beside
