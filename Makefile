@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures test test-slow bench check format tensorboard screenshots
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures notebooks jupyter test test-slow bench check format tensorboard screenshots
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -48,6 +48,13 @@ tensorboard: .venv/ready
 # TensorBoard's pictures in the notes, taken in a real browser: Chromium or Chrome must be there.
 screenshots: .venv/ready
 	$(BIN)/python -m lectures.screenshots
+
+# Runs each notebook from a fresh kernel, and keeps what it shows.
+notebooks: .venv/ready
+	$(BIN)/python notebooks/refresh.py
+
+jupyter: .venv/ready
+	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml
 	$(PYTHON) -m venv .venv

@@ -392,6 +392,14 @@ def decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray) -> 
     return figure
 
 
+def pictures(images: np.ndarray, columns: int = 10) -> Figure:
+    """Images [N, 28, 28] side by side, in rows of `columns` or fewer: what a notebook shows in passing."""
+    columns = min(columns, len(images))
+    figure = Figure(figsize=(1.6 * columns, 1.6 * -(-len(images) // columns)), layout="constrained")
+    show_images(figure.add_subplot(), images, columns)
+    return figure
+
+
 def show_images(axes: matplotlib.axes.Axes, images: np.ndarray, columns: int) -> None:
     """Shows images [N, 28, 28] side by side in rows of `columns`, without ticks."""
     axes.imshow(tile(images, columns), cmap=INK, vmin=0, vmax=1, interpolation="nearest")
