@@ -119,6 +119,9 @@ def show_cards(page: Page, address: str, tags: str, runs: str = "") -> Locator:
     page.reload()  # from one query to the next TensorBoard would not look again
     view = page.locator("metrics-filtered-view")
     view.locator("card-view").first.wait_for()
+    page.wait_for_load_state("networkidle")
+    for button in view.get_by_label("Expand Table").all():  # of more than three runs
+        button.click()
     settings = page.locator('[aria-label="Toggle settings side pane"][aria-pressed="true"]')
     if settings.count():
         settings.click()
