@@ -138,11 +138,10 @@ def side_by_side(images):
 def evaluate(session: tf.Session, graph: VAE, pixels: np.ndarray) -> tuple[dict[str, float], bytes]:
     """The bound and its two parts, means over the images with one sample of the code for each; and the summary."""
     bound = {"elbo": graph.elbo, "reconstruction": graph.reconstruction, "kl": graph.kl}
-    quarters = [  # which take a quarter of the memory
-        session.run([bound, graph.summary], {graph.pixels: some}) for some in np.array_split(pixels, 4)
-    ]
-    means = {name: np.concatenate([found[name] for found, _ in quarters]).mean() for name in bound}
-    return means, quarters[0][1]
+    first, *others = np.array_split(pixels, 4)  # quarters take a quarter of the memory
+    found, summary = session.run([bound, graph.summary], {graph.pixels: first})
+    quarters = [found, *(session.run(bound, {graph.pixels: some}) for some in others)]
+    return {name: np.concatenate([found[name] for found in quarters]).mean() for name in bound}, summary
 
 
 def log_joint(session: tf.Session, graph: VAE, images: np.ndarray, codes: np.ndarray) -> np.ndarray:

@@ -60,13 +60,14 @@ def report(predictors: dict[str, Predictor], images: np.ndarray, labels: np.ndar
     The first predictor's scores are named test_accuracy and so on, another's with its name in front.
     """
     results = {"rotation": {"degrees": degrees}, "unfamiliar": {}}
+    unfamiliar = make_unfamiliar(images)
     for name, predict in predictors.items():
         prefix = f"{name}_test" if results["unfamiliar"] else "test"
         scores = score(predict(images), labels)
         print(f"{name:14}", "  ".join(f"{key} {value:7.4f}" for key, value in scores.items()))
         results |= {f"{prefix}_{key}": value for key, value in scores.items()}
         results["rotation"][name] = under_rotation(predict, images, labels, degrees)
-        results["unfamiliar"][name] = on_unfamiliar(predict, images, make_unfamiliar(images))
+        results["unfamiliar"][name] = on_unfamiliar(predict, images, unfamiliar)
     return results
 
 
