@@ -1,9 +1,10 @@
 """TensorFlow 1, as the slides use it, run by TensorFlow 2: the one place that knows.
 
-    from lecture10_vae.tf1 import set_random_seed, tf, tfd
+    from lecture10_vae.tf1 import tf, tfd
 
 `tf` is `tensorflow.compat.v1` with eager execution off, so that `tf.placeholder`, `tf.layers` and `tf.Session` work as
 on the slides. `tfd` is `tensorflow_probability.distributions`, where `tf.contrib.distributions` (slide 13) lives on.
+`each_batch` makes a slide's own gradient step fast.
 """
 
 import contextlib
@@ -15,6 +16,14 @@ import warnings
 # `tf.layers` and TensorFlow Probability need the Keras of before version 3.
 os.environ["TF_USE_LEGACY_KERAS"] = "1"
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # no GPU, whose numbers differ, unless asked for, as by ...=0
+
+
+def _temporary_file():
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:  # there is no room for one
+        return open(os.devnull, "r+b")
 
 
 @contextlib.contextmanager
@@ -24,7 +33,7 @@ def _held_back_stderr():
     While it loads, TensorFlow's C++ side writes there before it heeds TF_CPP_MIN_LOG_LEVEL.
     """
     stderr = os.dup(2)
-    with tempfile.TemporaryFile() as held:
+    with _temporary_file() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
@@ -52,6 +61,8 @@ tf.disable_eager_execution()
 tf.logging.set_verbosity(tf.logging.ERROR)
 warnings.filterwarnings("ignore", message=r"`tf\.layers\.\w+` is deprecated")
 
+BATCHES_PER_RUN = 100  # mini-batches a session.run: enough to make its cost small, and to see the progress bar move
+
 
 def set_random_seed(seed: int) -> None:
     """What `tf.set_random_seed` did: makes a graph's initial weights depend on the seed alone.
@@ -61,4 +72,77 @@ def set_random_seed(seed: int) -> None:
     tf_keras.utils.set_random_seed(seed)
 
 
-__all__ = ["set_random_seed", "tf", "tfd", "tfp"]
+def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, tf.Tensor]) -> tf.Operation:
+    """One operation that does `optimize` on mini-batch after mini-batch of what is fed to a single session.run.
+
+    The step is not written a second time: the part of the graph that `optimize` needs is copied into the body of a
+    loop, which XLA compiles; the variables stay outside. For small networks most of the time goes to Python and
+    TensorFlow's scheduler, which then work once for many mini-batches.
+
+        images = tf.placeholder(tf.float32, [None, 28, 28])                          # slide 22
+        optimize = tf.train.AdamOptimizer().minimize(-elbo)
+        pixels = tf.placeholder(tf.uint8, [None, 28, 28])
+        optimize_batches = each_batch(optimize, 100, {images: pixels})
+
+    Args:
+        optimize: a gradient step.
+        batch_size: how many rows of the first array make a mini-batch. Feed a multiple, or fewer: one mini-batch.
+        feeds: for each placeholder that `optimize` needs, or any other tensor, what is cut along its first axis into
+            as many parts as there are mini-batches. Bytes (uint8) in the place of floats turn into [0, 1].
+    """
+    graph = optimize.graph
+    program = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [optimize.name])
+    with tf.name_scope("each_batch"):
+        count = tf.maximum(tf.shape(next(iter(feeds.values())))[0] // batch_size, 1)
+        feeds = _draw_normals(graph, program, count) | feeds
+        variables = [graph.get_tensor_by_name(f"{node.name}:0") for node in program.node if node.op == "VarHandleOp"]
+        program = _without(program, {tensor.op.name for tensor in (*feeds, *variables)})
+
+        @tf.function(jit_compile=True, autograph=False)
+        def loop(count, *arrays):
+            parts = [tf.reshape(array, tf.concat([[count, -1], tf.shape(array)[1:]], axis=0)) for array in arrays]
+
+            def step(i):
+                inputs = {variable.name: tf.identity(variable) for variable in variables}
+                for tensor, part in zip(feeds, parts, strict=True):
+                    inputs[tensor.name] = _like(tf.ensure_shape(part[i], tensor.shape), tensor)
+                with tf.control_dependencies(tf.import_graph_def(program, inputs, [optimize.name], name="optimize")):
+                    return i + 1
+
+            return tf.while_loop(lambda i: i < count, step, [0])
+
+        return loop(count, *feeds.values()).op
+
+
+def _draw_normals(graph: tf.Graph, program: tf.GraphDef, count: tf.Tensor) -> dict[tf.Tensor, tf.Tensor]:
+    """The program's random tensors of a known shape, weights, say, each with one draw for `count` mini-batches.
+
+    XLA's generator takes longer for a layer's weights than the layer itself takes; TensorFlow's does not.
+    """
+    draws = {}
+    for node in program.node:
+        normal = graph.get_operation_by_name(node.name)
+        if normal.type == "StatelessRandomNormalV2" and normal.outputs[0].shape.is_fully_defined():
+            _, key, counter, algorithm = normal.inputs
+            rows, *others = normal.outputs[0].shape.as_list()
+            shape = tf.stack([count * rows, *others])
+            draws[normal.outputs[0]] = tf.raw_ops.StatelessRandomNormalV2(
+                shape=shape, key=key, counter=counter, alg=algorithm
+            )
+    return draws
+
+
+def _without(program: tf.GraphDef, names: set[str]) -> tf.GraphDef:
+    """The program without the nodes that stay outside of it."""
+    nodes = [node for node in program.node if node.name not in names]
+    for node in nodes:
+        node.attr.pop("_class", None)  # its place beside a variable, which stays outside
+    return tf.GraphDef(node=nodes, versions=program.versions, library=program.library)
+
+
+def _like(batch: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
+    """The batch with the tensor's type; bytes turn into floats in [0, 1]."""
+    return batch if batch.dtype == tensor.dtype else tf.image.convert_image_dtype(batch, tensor.dtype)
+
+
+__all__ = ["BATCHES_PER_RUN", "each_batch", "set_random_seed", "tf", "tfd"]
