@@ -28,5 +28,5 @@ def reliability(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -
 
 def expected_calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
     """The gap between confidence and accuracy, averaged over predictions (Guo et al. 2017, equation 3)."""
-    found = reliability(probabilities, labels, bins)
-    return float(np.nansum(found.count * np.abs(found.accuracy - found.confidence)) / found.count.sum())
+    confidence, accuracy, count = reliability(probabilities, labels, bins)
+    return float(np.nansum(count * np.abs(accuracy - confidence)) / count.sum())

@@ -12,9 +12,11 @@ from scipy import ndimage
 from scipy.special import entr, logsumexp
 from scipy.stats import mannwhitneyu
 
-from lecture10_vae.utils import calibration
+from lecture10_vae.studies import calibration
 
 Predictor = Callable[[np.ndarray], np.ndarray]
+
+DEGREES = list(range(0, 181, 15))  # to turn the test digits by
 
 
 class Entropy(NamedTuple):
@@ -54,54 +56,64 @@ def score(prediction: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
-def report(predictors: dict[str, Predictor], images: np.ndarray, labels: np.ndarray, degrees: list[float]) -> dict:
-    """Prints and returns each predictor's scores, then what turned and unfamiliar images do to it.
+def measure(
+    predictors: dict[str, Predictor], predictions: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
+) -> dict:
+    """Each predictor's scores on images [N, 28, 28], and what turned and unfamiliar images do to it.
 
     The first predictor's scores are named test_accuracy and so on, another's with its name in front.
+
+    Args:
+        predictions: what the predictors say of these images.
     """
-    results = {"rotation": {"degrees": degrees}, "unfamiliar": {}}
+    numbers = {"rotation": {"degrees": DEGREES}, "unfamiliar": {}}
     unfamiliar = make_unfamiliar(images)
     for name, predict in predictors.items():
-        prefix = f"{name}_test" if results["unfamiliar"] else "test"
-        scores = score(predict(images), labels)
-        print(f"{name:14}", "  ".join(f"{key} {value:7.4f}" for key, value in scores.items()))
-        results |= {f"{prefix}_{key}": value for key, value in scores.items()}
-        results["rotation"][name] = under_rotation(predict, images, labels, degrees)
-        results["unfamiliar"][name] = on_unfamiliar(predict, images, unfamiliar)
-    return results
+        prefix = f"{name}_test" if numbers["unfamiliar"] else "test"
+        numbers |= {f"{prefix}_{key}": value for key, value in score(predictions[name], labels).items()}
+        numbers["rotation"][name] = under_rotation(predict, images, labels, DEGREES)
+        numbers["unfamiliar"][name] = on_unfamiliar(predict, predictions[name], unfamiliar)
+    return numbers
+
+
+def describe(numbers: dict, predictors: Iterable[str]) -> str:
+    """A table with a line of scores for each predictor."""
+    lines = [f"{'':14}  accuracy  log predictive  calibration"]
+    for name in predictors:
+        prefix = f"{name}_test" if len(lines) > 1 else "test"
+        accuracy, log_predictive, error = (
+            numbers[f"{prefix}_{key}"] for key in ("accuracy", "log_predictive_nats", "calibration_error")
+        )
+        lines.append(f"{name:14}  {accuracy:8.4f}  {log_predictive:9.4f} nats  {error:11.4f}")
+    return "\n".join(lines)
 
 
 def under_rotation(predict: Predictor, images: np.ndarray, labels: np.ndarray, degrees: Iterable[float]) -> dict:
     """Accuracy and mean entropies, a list each, of images [N, 28, 28] turned by each of the degrees."""
-    found = []
+    rows = []
     for angle in degrees:
         prediction = predict(turn(images, angle))
         accuracy = np.mean(prediction.mean(axis=0).argmax(axis=1) == labels)
-        found.append({"accuracy": accuracy} | split_entropy(prediction).means())
-    return {name: [one[name] for one in found] for name in found[0]}
+        rows.append({"accuracy": accuracy} | split_entropy(prediction).means())
+    return {name: [row[name] for row in rows] for name in rows[0]}
 
 
 def on_unfamiliar(predict: Predictor, familiar: np.ndarray, unfamiliar: dict[str, np.ndarray]) -> dict[str, dict]:
-    """Mean entropies of familiar images and of each named set of others, and how well they tell those others."""
-    known = split_entropy(predict(familiar))
-    found = {"test digits": known.means()}
+    """Mean entropies of familiar images and of each named set of others, and how well they tell those others.
+
+    Args:
+        familiar: the prediction of the familiar images.
+        unfamiliar: images of each set [N, 28, 28].
+    """
+    known = split_entropy(familiar)
+    entropies = {"test digits": known.means()}
     for name, images in unfamiliar.items():
         entropy = split_entropy(predict(images))
-        found[name] = entropy.means() | {
+        entropies[name] = entropy.means() | {
             "separation_by_entropy": separation(known.entropy, entropy.entropy),
             "separation_by_mutual_information": separation(known.mutual_information, entropy.mutual_information),
         }
-    return found
-
-
-def under_pruning(weights, bias, importance, images, labels, kept: Iterable[float]) -> list[float]:
-    """Accuracy of one layer, weights [784, classes] and bias [classes], with fewer and fewer of its weights kept.
-
-    The most important are kept, by `importance` [784, classes]; images are [N, 28, 28], labels [N].
-    """
-    pixels = images.reshape(len(images), -1)
-    logits = (pixels @ prune(weights, importance, fraction) + bias for fraction in kept)
-    return [np.mean(logit.argmax(axis=1) == labels) for logit in logits]
+    return entropies
 
 
 def separation(familiar: np.ndarray, unfamiliar: np.ndarray) -> float:
@@ -126,12 +138,3 @@ def make_unfamiliar(images: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
         "shuffled pixels": shuffled,
         "noise": random.random(images.shape, np.float32),
     }
-
-
-def prune(weights: np.ndarray, importance: np.ndarray, kept: float) -> np.ndarray:
-    """The weights with all but a fraction `kept` of them, the most important, set to zero."""
-    count = round(kept * weights.size)
-    pruned = np.zeros_like(weights)
-    most = np.argsort(importance, axis=None, kind="stable")[weights.size - count :]
-    pruned.flat[most] = weights.flat[most]
-    return pruned

@@ -1,0 +1,58 @@
+"""Slides 27-29: how many weights of the Bayesian layer can go, and which, beside those of a point estimate."""
+
+from collections.abc import Iterable
+from types import SimpleNamespace
+
+import numpy as np
+
+from lecture10_vae.tf1 import tf
+
+KEPT = (1.0, 0.5, 0.3, 0.2, 0.1, 0.05, 0.03, 0.02, 0.01)  # fractions of the weights, when the others are pruned
+
+
+def measure(
+    session: tf.Session,
+    model: SimpleNamespace,
+    point: SimpleNamespace,
+    train_images: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+) -> dict[str, list[float]]:
+    """Accuracy on images with fewer and fewer of the mean weights, and of the point estimate's, chosen in four ways."""
+    mean, stddev, kernel, kernel_bias = session.run([model.mean, model.stddev, point.kernel, point.bias])
+    bias = mean[784] if len(mean) > 784 else session.run(model.network.trainable_variables[2])
+    mean, stddev = mean[:784], stddev[:784]
+    effect = np.abs(kernel) * train_images.reshape(-1, 784).std(axis=0)[:, np.newaxis]
+    return {
+        "kept": list(KEPT),
+        "by_signal_to_noise": accuracies(mean, bias, np.abs(mean) / stddev, images, labels),
+        "by_mean": accuracies(mean, bias, np.abs(mean), images, labels),
+        "point_estimate_by_size": accuracies(kernel, kernel_bias, np.abs(kernel), images, labels),
+        "point_estimate_by_effect": accuracies(kernel, kernel_bias, effect, images, labels),
+    }
+
+
+def accuracies(
+    weights: np.ndarray,
+    bias: np.ndarray,
+    importance: np.ndarray,
+    images: np.ndarray,
+    labels: np.ndarray,
+    kept: Iterable[float] = KEPT,
+) -> list[float]:
+    """Accuracy of one layer, weights [784, classes] and bias [classes], with fewer and fewer of its weights kept.
+
+    The most important are kept, by `importance` [784, classes]; images are [N, 28, 28], labels [N].
+    """
+    pixels = images.reshape(len(images), -1)
+    logits = (pixels @ prune(weights, importance, fraction) + bias for fraction in kept)
+    return [np.mean(logit.argmax(axis=1) == labels) for logit in logits]
+
+
+def prune(weights: np.ndarray, importance: np.ndarray, kept: float) -> np.ndarray:
+    """The weights with all but a fraction `kept` of them, the most important, set to zero."""
+    count = round(kept * weights.size)
+    pruned = np.zeros_like(weights)
+    most = np.argsort(importance, axis=None, kind="stable")[weights.size - count :]
+    pruned.flat[most] = weights.flat[most]
+    return pruned

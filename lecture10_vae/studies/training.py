@@ -1,0 +1,31 @@
+"""The scripts' training loop without the folder of a run, for whoever needs trained models by the dozen."""
+
+from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
+from lecture10_vae.utils import mnist
+
+
+def train(
+    session: tf.Session,
+    optimize: tf.Operation,
+    data: mnist.Dataset,
+    epochs: int,
+    *placeholders: tf.Tensor,
+    batch_size: int = 100,
+    seed: int = 0,
+) -> None:
+    """Trains the session's graph from the start, on the same mini-batches in the same order as a script does.
+
+    Args:
+        optimize: a gradient step on the images fed.
+        placeholders: the graph's for the images and, if it takes them, the labels.
+        batch_size: images in a mini-batch.
+        seed: of the order of the images.
+    """
+    pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
+    feeds = dict(zip(placeholders, (pixels, labels), strict=False))  # an auto-encoder takes no labels
+    optimize_batches = each_batch(optimize, batch_size, feeds)
+    session.run(tf.global_variables_initializer())
+    for epoch in range(1, epochs + 1):
+        for batch in mnist.batches(data, batch_size, [seed, epoch], BATCHES_PER_RUN):
+            fed = {pixels: batch.pixels, labels: batch.labels}
+            session.run(optimize_batches, {placeholder: fed[placeholder] for placeholder in feeds.values()})
