@@ -1,0 +1,141 @@
+"""vae.py's pictures: slide 26, the plane of codes, reconstructions, and what TensorBoard shows."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+from scipy.special import expit, ndtri
+
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import plotting
+from lecture10_vae.utils.mnist import Dataset
+from lecture10_vae.utils.run import Run
+
+
+def summarize(model: SimpleNamespace) -> tf.Tensor:
+    """For TensorBoard: histograms of the codes of the images fed, and pictures of samples and reconstructions."""
+    with tf.name_scope("summary"):
+        pairs = tf.concat([model.images, model.dist.mean()], axis=1)  # each image over its reconstruction
+        return tf.summary.merge(
+            [
+                tf.summary.histogram("code_mean", model.mean),
+                tf.summary.histogram("code_stddev", model.stddev),
+                tf.summary.image("samples", side_by_side(model.samples), max_outputs=1),
+                tf.summary.image("reconstructions", side_by_side(pairs[:10]), max_outputs=1),
+            ]
+        )
+
+
+def side_by_side(images: tf.Tensor) -> tf.Tensor:
+    """Images [N, height, width] as a picture for TensorBoard, [1, height, N * width, 1]."""
+    picture = tf.reshape(tf.transpose(images, [1, 0, 2]), [1, images.shape[1], -1, 1])
+    return tf.image.convert_image_dtype(picture, tf.uint8)  # floats it would stretch, so that the largest is white
+
+
+def epochs_of_slide_26(epochs: int) -> list[int]:
+    """Its rows 0, 1, 5, 10 and 15, where training takes 15 epochs."""
+    return sorted({0, 1, round(epochs / 3), round(2 * epochs / 3), epochs})
+
+
+def draw(session: tf.Session, model: SimpleNamespace, run: Run, epochs: int, test: Dataset) -> None:
+    """Slide 26's results.png, manifold.png for codes of two dimensions, reconstructions.png, and the projector."""
+    rows = []
+    kept = (epoch for epoch in epochs_of_slide_26(epochs) if run.restore(session, epoch))  # some may have been deleted
+    for epoch in kept:
+        codes, samples = session.run([model.mean, model.samples], {model.images: test.images})
+        rows.append((f"Epoch {epoch}", codes, samples))
+    plotting.save(draw_results(rows, test.labels, test.name), run.pictures_dir / "results.png")
+
+    logit = model.dist.distribution.logits
+    some = {digit: np.flatnonzero(test.labels == digit)[:4] for digit in np.unique(test.labels)}
+    rows = min(map(len, some.values()))  # four, but for data of one's own with fewer
+    images = test.images[np.concatenate([chosen[:rows] for chosen in some.values()])]
+    decoded = expit(session.run(logit, {model.images: images}))
+    picture = draw_reconstructions(images, decoded, columns=len(some), name=test.name)
+    plotting.save(picture, run.pictures_dir / "reconstructions.png")
+    if codes.shape[1] == 2:
+        quantiles = ndtri((np.arange(20) + 0.5) / 20)  # equal shares of the prior in each dimension
+        plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
+        decoded = expit(session.run(logit, {model.code: plane}))
+        plotting.save(draw_manifold(decoded, quantiles), run.pictures_dir / "manifold.png")
+    write_projector(run.logdir / "test", codes, test.pixels, test.labels)
+
+
+def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndarray, name: str = "MNIST"):
+    """Slide 26: for each row its title, a scatter of codes [N, code_size] by label, and ten images [10, 28, 28]."""
+    with plotting.new_picture(16, 2.2 * len(rows) + 1.8, layout=None) as picture:
+        bottom, top = 1.2 / picture.get_figheight(), 1 - 0.6 / picture.get_figheight()
+        grid = picture.add_gridspec(
+            len(rows), 2, width_ratios=[1, 6], left=0.03, right=0.99, bottom=bottom, top=top, wspace=0.02, hspace=0.06
+        )
+        planes = [to_plane(codes, labels) for _, codes, _ in rows]
+        limit = np.quantile(np.abs(planes[-1]), 0.998) * 1.05
+        for row, ((title, _, images), plane) in enumerate(zip(rows, planes, strict=True)):
+            axes = picture.add_subplot(grid[row, 0])
+            points = axes.scatter(
+                *plane.T, c=labels, cmap=plotting.DIGIT_COLORS, vmin=-0.5, vmax=9.5, s=3, linewidths=0
+            )
+            axes.set(ylabel=title, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+            axes.spines[:].set_visible(True)
+            plotting.show_images(picture.add_subplot(grid[row, 1]), images, columns=10)
+        picture.suptitle(f"The codes of {len(labels):,} test images of {name}, and ten decoded samples of the prior")
+        legend = picture.add_axes((0.03, bottom * 0.6, 0.96, bottom * 0.25))
+        picture.colorbar(points, legend, orientation="horizontal", ticks=range(10), label="digit")
+    return picture
+
+
+def draw_reconstructions(images: np.ndarray, decoded: np.ndarray, columns: int = 10, name: str = "MNIST"):
+    """A column of each class, each image over its reconstruction: both [columns * rows, 28, 28], a class together."""
+    rows = len(images) // columns
+    pairs = np.stack([images, decoded], axis=1).reshape(columns, 2 * rows, 28, 28)
+    with plotting.new_picture(1.2 * columns, 2.5 * rows + 0.8) as picture:
+        axes = picture.add_subplot()
+        plotting.show_images(axes, pairs.swapaxes(0, 1).reshape(-1, 28, 28), columns=columns)
+        axes.set_title(f"Test images of {name}, each over its reconstruction")
+        for row in range(1, rows):
+            axes.axhline(row * 56 - 0.5, color="tab:blue")
+    return picture
+
+
+def draw_manifold(images: np.ndarray, quantiles: np.ndarray):
+    """The plane of codes, decoded: images [n * n, 28, 28], top row first, at the quantiles [n] of each dimension."""
+    with plotting.new_picture(9, 9.3) as picture:
+        axes = picture.add_subplot()
+        plotting.show_images(axes, images, columns=len(quantiles))
+        places = np.arange(0, len(quantiles), 3)
+        axes.set_xticks(28 * places + 13.5, [f"{quantiles[place]:.1f}" for place in places])
+        axes.set_yticks(28 * places + 13.5, [f"{quantiles[::-1][place]:.1f}" for place in places])
+        axes.set(title="The decoded plane of codes, at the prior's quantiles", xlabel="$z_1$", ylabel="$z_2$")
+    return picture
+
+
+def to_plane(codes: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Codes [N, code_size] as points [N, 2]: a line's by label, or those of many dimensions by principal components."""
+    if codes.shape[1] == 1:
+        return np.column_stack([codes, (labels - 4.5) / 4.5 * np.abs(codes).max()])
+    if codes.shape[1] == 2:
+        return codes
+    centred = codes - codes.mean(axis=0)
+    _, _, components = np.linalg.svd(centred, full_matrices=False)
+    return centred @ components[:2].T
+
+
+def write_projector(folder: Path, codes: np.ndarray, pixels: np.ndarray, labels: np.ndarray) -> None:
+    """Files for TensorBoard's embedding projector, named by paths relative to `folder`, which can so be moved.
+
+    Args:
+        pixels: the images, uint8 [N, 28, 28], to show in the places of the points.
+    """
+    from PIL import Image
+    from tensorboard.plugins import projector  # here, since both take a while to load
+
+    columns = int(np.ceil(np.sqrt(len(pixels))))
+    Image.fromarray(255 - plotting.tile(pixels, columns)).save(folder / "digits.png")
+    missing = max(0, 3 - codes.shape[1])  # with fewer than three dimensions the projector shows nothing
+    np.savetxt(folder / "codes.tsv", np.pad(codes, [(0, 0), (0, missing)]), fmt="%.5f", delimiter="\t")
+    np.savetxt(folder / "labels.tsv", labels, fmt="%d")
+    config = projector.ProjectorConfig()
+    embedding = config.embeddings.add(tensor_name="codes", tensor_path="codes.tsv", metadata_path="labels.tsv")
+    embedding.sprite.image_path = "digits.png"
+    embedding.sprite.single_image_dim.extend(pixels.shape[1:])
+    (folder / "projector_config.pbtxt").write_text(str(config), encoding="utf-8")
