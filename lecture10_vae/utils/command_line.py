@@ -1,59 +1,129 @@
 """From a script's `main` to its command line: flags from its arguments, mistakes in one line."""
 
+import argparse
+import inspect
+import re
+import signal
 import sys
+import typing
 from collections.abc import Callable
+from pathlib import Path
 
-import tyro
-from tyro import _errors as tyro_errors
+LEAST = {"seed": 0, "test_images": 2}  # of two images there is a standard error
+LARGEST = {"seed": 2**31 - 1, "draws": 1_000}  # a seed is an int32 of the graph
 
 
 class UserError(Exception):
-    """A mistake that the user can mend. The message is one line: what is wrong, where, and what to do."""
+    """A mistake that the user can fix. The message is one line: what is wrong, where, and what to do.
+
+    It names the flags of a command line; where there is none, in a notebook, it reads as the arguments that they are.
+    """
+
+    def __init__(self, message: str):
+        super().__init__(_one_line(message))
+
+    def __str__(self) -> str:
+        message = super().__str__().replace("--fresh", "fresh=True")
+        return re.sub(r"--[a-z][a-z-]+", lambda name: name[0][2:].replace("-", "_"), message)
 
 
 def check_numbers(**values: float) -> None:
-    """Raises UserError for the first of the named flags that is not finite and above zero (a seed may be zero)."""
+    """Raises UserError for the first of the named flags that is not finite, too small or absurdly large."""
     for name, value in values.items():
-        if not 0 < value < float("inf") and not (name == "seed" and value == 0):
-            least = "not below 0" if name == "seed" else "above 0"
-            raise UserError(f"--{name.replace('_', '-')} {value} makes no sense: give a number {least}.")
+        least, largest = LEAST.get(name), LARGEST.get(name, 10**7)
+        enough = value > 0 if least is None else value >= least
+        if not (enough and value <= largest):
+            span = f"above 0 and up to {largest:,}" if least is None else f"from {least} to {largest:,}"
+            raise UserError(f"{flag(name)} {value} makes no sense: give a number {span}.")
+
+
+def check_at_most(largest: int, **values: int) -> None:
+    """Raises UserError for the first of the named flags that asks for more images than there are."""
+    for name, value in values.items():
+        if value > largest:
+            raise UserError(f"{flag(name)} {value}: there are {largest:,} images, give that or fewer.")
+
+
+def check_memory(needed: float, what: str) -> None:
+    """Raises UserError if so many bytes are more than this machine has left."""
+    import psutil
+
+    available = psutil.virtual_memory().available
+    if needed > available:
+        raise UserError(f"{needed / 2**30:,.0f} GiB needed, {available / 2**30:.1f} GiB free, for {what}.")
+
+
+def flag(name: str) -> str:
+    """The flag of an argument."""
+    return f"--{name.replace('_', '-')}"
 
 
 def run(main: Callable[..., object]) -> None:
     """Calls `main` with the flags of the command line, which are its keyword arguments.
 
-    What the user can mend ends in one line and exit status 2; Ctrl-C, after which the same command goes on, in 130.
+    What the user can fix ends in one line and exit status 2; Ctrl-C, after which the same command goes on, in 130.
     """
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for a shell's jobs in the background
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        with tyro_errors.on_parse_error(_refuse_flags):
-            tyro.cli(main)
+        main(**vars(make_parser(main).parse_args()))
     except UserError as error:
-        _exit(str(error), 2)
+        _exit(error.args[0], 2)
+    except BrokenPipeError:  # whoever read the output has gone, as `head` does
+        sys.stderr.close()
+        sys.exit(141)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        _exit(f"{error.strerror or error}{where}. Mend that and give the same command again; no epoch is lost.", 2)
+        _exit(f"{error.strerror or error}{where}. Fix that and give the same command again; no epoch is lost.", 2)
     except KeyboardInterrupt:
-        _exit("Stopped. The same command goes on from the last full epoch.", 130)
+        again = "The same command without --fresh" if "--fresh" in sys.argv else "The same command"
+        _exit(f"Stopped. {again} goes on from the last full epoch.", 130)
+    except Exception as error:
+        if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):  # the latter is TensorFlow's
+            raise
+        _exit("Out of memory: lower --batch-size or --hidden-size, or close other programs. No epoch is lost.", 2)
 
 
-def _refuse_flags(event: tyro_errors.ParseErrorEvent) -> None:
-    """Says in one line what tyro would say in a box of eight."""
-    argument = getattr(event, "argument", None)
-    flag = argument.lowered.name_or_flags[-1] if argument else ""
-    match event:
-        case tyro_errors.UnrecognizedArgs(tokens=tokens):
-            what = f"unknown flag: {' '.join(tokens)}"
-        case tyro_errors.InstantiationFailure(message=message):
-            what = f"{flag}: {' '.join(message.split())}"
-        case tyro_errors.InvalidChoice(value=value, choices=choices):
-            what = f"{flag} {value}: choose from {', '.join(choices)}"
-        case tyro_errors.BadValue():
-            what = f"{flag} needs a value"
-        case _:
-            return
-    raise UserError(f"{what}. See --help for the flags there are.")
+def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
+    """The command line of a function whose arguments are typed, have defaults, and are told of in its docstring."""
+    import docstring_parser
+
+    docstring = docstring_parser.parse(main.__doc__)
+    told = {parameter.arg_name: parameter.description for parameter in docstring.params}
+    parser = _Parser(description=docstring.short_description, allow_abbrev=False)
+    for name, parameter in inspect.signature(main).parameters.items():
+        options = {"default": parameter.default, "help": f"{' '.join(told[name].split())} ({parameter.default})"}
+        if parameter.annotation is bool:
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            kind, *_ = typing.get_args(parameter.annotation) or [parameter.annotation]  # of Path | None the first
+            options["type"] = _path if kind is Path else kind
+        parser.add_argument(flag(name), **options)
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:
+        raise UserError(f"{message.removeprefix('argument ')}. See --help for the flags there are.")
+
+
+def _path(text: str) -> Path:
+    """The path, with ~ for the home folder; a ValueError is told as an invalid path."""
+    text.encode()  # fails for names that are no UTF-8, which TensorFlow cannot take
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # ~nobody/runs
+        raise ValueError(str(error)) from error
+
+
+_path.__name__ = "path"
+
+
+def _one_line(text: str) -> str:
+    """The text with what a path's name may hold, line breaks and other signs that steer a terminal, written out."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda sign: ascii(sign[0])[1:-1], text)
 
 
 def _exit(message: str, status: int) -> None:
-    print(message, file=sys.stderr)
+    print(_one_line(message), file=sys.stderr)
     sys.exit(status)

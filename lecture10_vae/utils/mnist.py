@@ -1,8 +1,14 @@
-"""MNIST, read from the four files that come with this repository (see data/README.md)."""
+"""MNIST, read from the four files that come with this repository (see data/README.md), or a set like it.
+
+Like it are images of 28 x 28 unsigned bytes with labels 0 to 9, in four files of the same names and format (IDX),
+packed (.gz) or not: Fashion-MNIST, say, or digits of one's own.
+"""
 
 import gzip
 import hashlib
 import itertools
+import os
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -13,16 +19,17 @@ from lecture10_vae.utils.command_line import UserError
 
 DATA_DIR = Path(__file__).resolve().parents[2] / "data" / "mnist"
 
-SHA256 = {
-    "train-images-idx3-ubyte.gz": "0b367032e93c5d0cea0925647cfdb18614af8ee15f83e6f2fc2ad904a6835971",
-    "train-labels-idx1-ubyte.gz": "1787548bbe0bff1ec2ecdc0ef292b02df999e2d1a6002d27500982c652b17203",
-    "t10k-images-idx3-ubyte.gz": "1a1a05eab793c14bb050b398624a11b0ffd1a2953baed553b1b9bd079e2a20be",
-    "t10k-labels-idx1-ubyte.gz": "b91679a0acfe4ba0e50a2437a903084cba1f5f92592b016a25a7dfd00455798b",
+SHA256 = {  # of MNIST's own files, unpacked
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
 }
+LARGEST = 2**31  # bytes of an unpacked file; MNIST's largest has 47 million
 
 
-class Dataset(NamedTuple):
-    """Images as MNIST's files have them, uint8 [N, 28, 28], and the digits that they show, int32 [N]."""
+class Batch(NamedTuple):
+    """Images as the files have them, uint8 [N, 28, 28], and the classes that they show, int32 [N]."""
 
     pixels: np.ndarray
     labels: np.ndarray
@@ -33,40 +40,63 @@ class Dataset(NamedTuple):
         return np.divide(self.pixels, 255, dtype=np.float32)
 
 
-def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
-    """Reads the "train" (60,000 images) or the "test" part (10,000) of MNIST.
+class Dataset(NamedTuple):
+    """As a batch, but all images of a set, and its name: MNIST, or that of the folder it came from."""
 
-    Raises UserError if a file is not, byte for byte, the one that this repository holds.
+    pixels: np.ndarray
+    labels: np.ndarray
+    name: str = "MNIST"
+
+    @property
+    def images(self) -> np.ndarray:
+        """Grey images in [0, 1], float32 [N, 28, 28]."""
+        return Batch(self.pixels, self.labels).images
+
+    def describe(self) -> str:
+        """Its name, how many images it has, and a digest of them where they are not MNIST's."""
+        digest = "" if self.name == "MNIST" else f", {hashlib.sha256(self.pixels.tobytes()).hexdigest()[:12]}"
+        return f"{self.name}, {len(self.pixels):,} images{digest}"
+
+    def first(self, count: int) -> "Dataset":
+        """The first `count` images, or all if there are fewer."""
+        return self._replace(pixels=self.pixels[:count], labels=self.labels[:count])
+
+
+def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
+    """Reads the "train" part (of MNIST, 60,000 images) or the "test" part (10,000) of a data set.
+
+    Raises UserError if its files are missing or hold something else, or if this repository's own are not MNIST's.
     """
     prefix = {"train": "train", "test": "t10k"}[part]
-    pixels = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-images-idx3-ubyte.gz"))
-    labels = parse_idx(_read_checked(Path(data_dir) / f"{prefix}-labels-idx1-ubyte.gz"))
-    return Dataset(pixels, labels.astype(np.int32))
+    images_file, images = _read(Path(data_dir), f"{prefix}-images-idx3-ubyte")
+    labels_file, labels = _read(Path(data_dir), f"{prefix}-labels-idx1-ubyte")
+    if images.array.ndim != 3 or images.array.shape[1:] != (28, 28) or images.array.size == 0:
+        shape = " x ".join(map(str, images.array.shape))
+        raise UserError(f"{images_file} holds {shape} numbers: one image or more, of 28 x 28 bytes each, are needed.")
+    if labels.array.shape != images.array.shape[:1]:
+        count = labels.array.size
+        raise UserError(f"{labels_file} holds {count:,} labels for {len(images.array):,} images: give each image one.")
+    if labels.array.max() > 9:
+        raise UserError(
+            f"{labels_file} holds the label {labels.array.max()}: give labels from 0 to 9, ten classes at most."
+        )
+    name = "MNIST" if images.is_mnist and labels.is_mnist else Path(data_dir).resolve().name
+    return Dataset(images.array, labels.array.astype(np.int32), name)
 
 
-def batches(
-    dataset: Dataset, batch_size: int, seed: int | list[int], together: int = 1, shift: int = 0
-) -> Iterator[Dataset]:
+def batches(dataset: Dataset, batch_size: int, seed: int | list[int], together: int = 1) -> Iterator[Batch]:
     """Yields the whole data set once, in an order drawn from `seed`, as mini-batches.
 
     Args:
         batch_size: images in a mini-batch.
         together: mini-batches in a row that are yielded as one. A smaller last mini-batch comes by itself.
-        shift: by up to so many pixels each way each image is moved, drawn from `seed` too.
     """
-    random = np.random.default_rng(seed)
-    order = random.permutation(len(dataset.labels))
-    moves = random.integers(-shift, shift + 1, size=(len(order), 2))
+    order = np.random.default_rng(seed).permutation(len(dataset.labels))
     whole = len(order) // batch_size * batch_size
     cuts = sorted({*range(0, whole, together * batch_size), whole, len(order)})
     for start, stop in itertools.pairwise(cuts):
         chosen = order[start:stop]
-        pixels = dataset.pixels[chosen]
-        if shift:  # MNIST's digits have a margin of four pixels, so that none is cut by the rolling
-            for move in itertools.product(range(-shift, shift + 1), repeat=2):
-                moved = (moves[start:stop] == move).all(axis=1)
-                pixels[moved] = np.roll(pixels[moved], move, axis=(1, 2))
-        yield Dataset(pixels, dataset.labels[chosen])
+        yield Batch(dataset.pixels[chosen], dataset.labels[chosen])
 
 
 def parse_idx(content: bytes) -> np.ndarray:
@@ -75,26 +105,39 @@ def parse_idx(content: bytes) -> np.ndarray:
     Raises ValueError if the content does not have the length that its header promises.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError(f"not an IDX file of unsigned bytes: it starts with {content[:4].hex()}")
+        raise ValueError(f"not an IDX file of unsigned bytes: it starts with {content[:4].hex() or 'nothing'}")
     header = 4 + 4 * content[3]
-    shape = np.frombuffer(content[4:header], ">u4")
+    if len(content) < header:
+        raise ValueError(f"an IDX header cut off after {len(content)} bytes")
+    shape = np.frombuffer(content[4:header], ">u4").astype(object)  # whole numbers of any size
     if header + shape.prod() != len(content):
-        raise ValueError(f"an IDX header of shape {shape.tolist()} on {len(content)} bytes")
-    return np.frombuffer(content, np.uint8, offset=header).reshape(shape)
+        raise ValueError(f"an IDX header of shape {shape.tolist()} on {len(content):,} bytes")
+    return np.frombuffer(content, np.uint8, offset=header).reshape(shape.tolist())
 
 
-def _read_checked(path: Path) -> bytes:
-    """The file's content, unpacked, once its SHA-256 is known to be right."""
-    mend = f"Restore it: git checkout -- data/mnist/{path.name}"
+class _Content(NamedTuple):
+    array: np.ndarray
+    is_mnist: bool
+
+
+def _read(data_dir: Path, name: str) -> tuple[Path, _Content]:
+    """The file of that name, packed or not, and what it holds."""
+    path = next((path for path in (data_dir / f"{name}.gz", data_dir / name) if path.exists()), data_dir / f"{name}.gz")
+    own = os.path.realpath(data_dir) == str(DATA_DIR)  # which no link to itself makes fail
+    cure = (
+        f"Restore it: git checkout -- data/mnist/{path.name}" if own else "Give another --data-dir, or none for MNIST."
+    )
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path} is no plain file. {cure}")
     try:
-        packed = path.read_bytes()
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            content = file.read(LARGEST)
+        array = parse_idx(content)
     except OSError as error:
-        raise UserError(f"{path}: MNIST's file cannot be read ({error.strerror}). {mend}") from error
-    found = hashlib.sha256(packed).hexdigest()
-    if found != SHA256[path.name]:
-        what = next((f"{name} in its place" for name, digest in SHA256.items() if digest == found), "another file")
-        raise UserError(
-            f"{path}: expected SHA-256 {SHA256[path.name][:12]}..., found {found[:12]}... "
-            f"({what}, {len(packed):,} bytes). {mend}"
-        )
-    return gzip.decompress(packed)
+        raise UserError(f"{path} cannot be read ({error.strerror or error}). {cure}") from error
+    except (EOFError, zlib.error, ValueError) as error:
+        raise UserError(f"{path} is damaged, or of another kind ({error}). {cure}") from error
+    is_mnist = hashlib.sha256(content).hexdigest() == SHA256[name]
+    if own and not is_mnist:
+        raise UserError(f"{path} holds something else than MNIST. {cure}")
+    return path, _Content(array, is_mnist)
