@@ -5,95 +5,57 @@ model than regression.py's.
 
     python lecture10_vae/classification.py
 
-After 20 epochs, 10 seconds on two cores, it is right on 98.2 % of MNIST's 10,000 test images (seed 0), where the same
-network with regression.py's Gaussian is on 97.7 after 40: squared error still works on the outputs of images that are
-long right, cross entropy leaves them for the mistakes. Training images are moved by up to a pixel, as in regression.py.
+After 14 epochs, ten seconds on two cores, it is right on 97.7 % of MNIST's 10,000 test images (mean over seeds 0 to 4;
+stddev 0.07), where the same network with regression.py's Gaussian is on 97.1 after 24. The number of epochs is chosen
+as there, on held-out training images.
 """
 
 from pathlib import Path
-from typing import NamedTuple
+from types import SimpleNamespace
 
 import numpy as np
 
-from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import calibration, command_line, mnist
-from lecture10_vae.utils.training import BATCHES_PER_RUN, Run, each_batch
+from lecture10_vae.pictures import classification as pictures
+from lecture10_vae.studies import calibration
+from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.run import Run
 
 
 def define_network(inputs, hidden_size=100):
     """P(label|inputs) for inputs [N, 784]: batch shape [N], event shape []. Slide 20."""
-    hidden = tf.layers.dense(inputs, hidden_size, tf.nn.relu)
-    logit = tf.layers.dense(hidden, 10, None)
-    return tfd.Categorical(logits=logit)  # TensorFlow Probability still takes logits by position; say it all the same
+    hidden = tf.layers.dense(inputs, hidden_size, tf.nn.relu, name="hidden")
+    logit = tf.layers.dense(hidden, 10, None, name="logit")
+    return tfd.Categorical(logits=logit)  # logits= says what the slide's position means
 
 
-class Classification(NamedTuple):
-    """The tensors and operations of the graph."""
-
-    pixels: tf.Tensor  # uint8 [N, 28, 28]
-    images: tf.Tensor  # [N, 28, 28], grey in [0, 1]
-    label: tf.Tensor  # int32 [N]
-    log_prob: tf.Tensor  # [N], of the label, in nats
-    probability: tf.Tensor  # [N, 10], of each digit
-    optimize: tf.Operation  # a gradient step on all images fed, as on the slide
-    optimize_batches: tf.Operation  # the same on mini-batch after mini-batch of them, faster
-
-
-def build_graph(hidden_size=100, batch_size=100, learning_rate=1e-3, seed=0) -> Classification:
-    """Slide 20, as a static graph."""
+def build_graph(hidden_size=100, learning_rate=1e-3, seed=0) -> SimpleNamespace:
+    """Slide 20, as a static graph. Returns everything below by its name."""
     set_random_seed(seed)
     network = tf.make_template("network", define_network, hidden_size=hidden_size)
-    pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")  # a quarter of what floats would take to feed
-    images = tf.image.convert_image_dtype(pixels, tf.float32, name="images")
+    images = tf.placeholder(tf.float32, [None, 28, 28], "images")  # grey, in [0, 1]
     label = tf.placeholder(tf.int32, [None], "label")  # the digit itself: log_prob takes no one-hot vector
-    dist = network(tf.layers.flatten(images, name="inputs"))
+    inputs = tf.layers.flatten(images, name="inputs")  # [N, 784]
+    dist = network(inputs)
     with tf.name_scope("loss"):
-        log_prob = dist.log_prob(label)
+        log_prob = dist.log_prob(label)  # [N], nats
         loss = tf.reduce_mean(-log_prob)  # Cross entropy; the mean, so that the step does not grow with the batch
-    optimizer = tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("optimize"):
-        optimize = optimizer.minimize(loss)
-
-    def optimize_batch(pixels, label):  # the same once more, as XLA compiles it
-        images = tf.image.convert_image_dtype(pixels, tf.float32)
-        dist = network(tf.layers.flatten(images))
-        return optimizer.minimize(tf.reduce_mean(-dist.log_prob(label)))
-
-    with tf.name_scope("optimize_batches"):
-        optimize_batches = each_batch(optimize_batch, batch_size, pixels, label)
+        optimize = tf.train.AdamOptimizer(learning_rate).minimize(loss)
     with tf.name_scope("probability"):
-        probability = dist.probs_parameter()
-    return Classification(pixels, images, label, log_prob, probability, optimize, optimize_batches)
+        probability = dist.probs_parameter()  # [N, 10]
+    return SimpleNamespace(**locals())
 
 
-def evaluate(session: tf.Session, graph: Classification, data: mnist.Dataset) -> dict[str, float]:
-    """Means over the data set."""
-    log_prob, probability = session.run(
-        [graph.log_prob, graph.probability], {graph.pixels: data.pixels, graph.label: data.labels}
-    )
-    return {"accuracy": np.mean(probability.argmax(axis=1) == data.labels), "log_prob": log_prob.mean()}
-
-
-def draw_figures(probability: np.ndarray, test: mnist.Dataset, folder: Path) -> None:
-    """The reliability diagram, the confusion matrix, and the dozen most doubtful test digits."""
-    from lecture10_vae.utils import plotting  # here, since matplotlib takes half a second to load
-
-    plotting.save(
-        plotting.reliability({"test set": calibration.reliability(probability, test.labels)}),
-        folder / "reliability.png",
-    )
-    plotting.save(plotting.confusion(probability.argmax(axis=1), test.labels), folder / "confusion.png")
-    doubtful = np.argsort(probability.max(axis=1))[:12]
-    figure = plotting.outputs(
-        *(array[doubtful] for array in (test.images, test.labels, probability)),
-        name="probability",
-        title="The most doubtful test digits",
-    )
-    plotting.save(figure, folder / "doubtful.png")
+def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Means over images [N, 28, 28] of labels [N]."""
+    fetches = [model.log_prob, model.probability]
+    log_prob, probability = session.run(fetches, {model.images: images, model.label: labels})
+    return {"accuracy": np.mean(probability.argmax(axis=1) == labels), "log_prob": log_prob.mean()}
 
 
 def main(
-    epochs: int = 20,
+    epochs: int = 14,
     batch_size: int = 100,
     hidden_size: int = 100,
     learning_rate: float = 1e-3,
@@ -110,38 +72,43 @@ def main(
         hidden_size: units in the hidden layer.
         learning_rate: of Adam.
         seed: of the initial weights and the order of the images.
-        logdir: the run's folder, for checkpoints, curves, pictures and figures.
+        logdir: the run's folder, for checkpoints, curves, pictures and numbers.
         data_dir: the folder with MNIST's four files.
         fresh: begin anew, replacing the run in the folder.
 
     Returns:
         What results.json says.
     """
-    config = {"batch_size": batch_size, "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(epochs=epochs, **config)
+    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
+    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    with tf.Graph().as_default(), tf.Session() as session, Run("classification", logdir, config, fresh) as run:
-        train_sample = mnist.Dataset(train.pixels[:10_000], train.labels[:10_000])
-        print(f"The classifier of slide 20 on {len(train.pixels):,} MNIST digits; test set, log probability in nats:")
-        graph = build_graph(hidden_size, batch_size, learning_rate, seed)
-        for epoch in run.epochs(session, epochs, len(train.pixels)):
+    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
+    shown = {part: (data.images, data.labels) for part, data in shown.items()}
+    config = flags | {"batch_size": batch_size, "data": train.describe()}
+    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
+        print(f"The classifier of slide 20 on {len(train.pixels):,} images of {train.name}.\nTest images:")
+        model = build_graph(**flags)
+        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
+        label = tf.placeholder(tf.int32, [None], "labels")
+        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.label: label})
+        for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.loss]):
             if epoch > 0:  # epoch 0 is the untrained model
-                batches = mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN, shift=1)
-                for pixels, labels in run.progress(batches):
-                    session.run(graph.optimize_batches, {graph.pixels: pixels, graph.label: labels})
-            run.write("train", epoch, evaluate(session, graph, train_sample))
-            run.write("test", epoch, evaluate(session, graph, test))
+                for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
+                    session.run(optimize_batches, {pixels: batch.pixels, label: batch.labels})
+            for part, (images, labels) in shown.items():
+                run.write(part, epoch, evaluate(session, model, images, labels))
             run.save(session, epoch)
 
-        figures = evaluate(session, graph, test)
-        probability = session.run(graph.probability, {graph.pixels: test.pixels})
+        numbers = evaluate(session, model, *shown["test"])
+        probability = session.run(model.probability, {model.images: test.images})
         error = calibration.expected_calibration_error(probability, test.labels)
         print(f"expected calibration error {error:.4f}, over 15 bins")
-        draw_figures(probability, test, run.figures_dir)
+        pictures.draw(probability, test, run.pictures_dir)
         return run.finish(
-            test_accuracy=figures["accuracy"],
-            test_log_prob_nats=figures["log_prob"],
-            test_cross_entropy_nats=-figures["log_prob"],
+            "reliability.png",
+            test_accuracy=numbers["accuracy"],
+            test_log_prob_nats=numbers["log_prob"],
+            test_cross_entropy_nats=-numbers["log_prob"],
             test_calibration_error=error,
         )
 

@@ -1,0 +1,80 @@
+"""TensorBoard on all runs, open to this machine alone:
+
+    python lecture10_vae/show_runs.py
+
+An address is printed that shows the newest run's curves as they are, not smoothed; the port is 6006, or the next that
+is free. TensorBoard's own flags may follow, say `--logdir` for another folder than runs.
+"""
+
+import contextlib
+import io
+import logging
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlencode
+
+FLAGS = [
+    "--host=127.0.0.1",
+    "--samples_per_plugin=images=100",  # pictures of so many epochs, where it would keep ten of them
+    "--load_fast=false",  # the fast loader prints a note, and for runs of this size it is not faster
+]
+
+
+def main() -> None:
+    """Serves the runs until Ctrl-C; exits with a line that says what to do if there are none."""
+    sys.modules["tensorflow"] = None  # TensorBoard does without: it starts in seconds, and nothing else is printed
+    from tensorboard import program
+    from tensorboard.plugins.base_plugin import FlagsError
+
+    logging.getLogger("tensorboard").setLevel(logging.ERROR)  # it warns of a script's second run in the same folder
+    tensorboard = program.TensorBoard(plugins=make_plugins())
+    complaint = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(complaint):
+            several = any(flag.startswith("--logdir_spec") for flag in sys.argv)
+            runs = [] if several else ["--logdir=runs"]
+            tensorboard.configure(["tensorboard", *FLAGS, *runs, *sys.argv[1:]])
+            logdir = tensorboard.flags.logdir
+            newest = find_newest_run(Path(logdir)) if logdir else None
+            if logdir and newest is None:
+                sys.exit(f"{logdir} holds no run: train one first, python lecture10_vae/vae.py (make vae).")
+            url = tensorboard.launch()
+    except SystemExit as error:
+        sys.exit(complaint.getvalue().strip().splitlines()[-1] if error.code == 2 else error.code)
+    except (FlagsError, program.TensorBoardServerException) as error:
+        sys.exit(str(getattr(error, "msg", error)))
+    with contextlib.suppress(KeyboardInterrupt):
+        print(f"TensorBoard at {url}{make_query(Path(logdir), newest) if newest else ''} (Ctrl-C ends it)", flush=True)
+        while True:
+            time.sleep(3_600)
+
+
+def find_newest_run(logdir: Path) -> Path | None:
+    """The folder of the newest events under a folder, without the part; None if there are none."""
+    files = sorted(logdir.glob("**/*tfevents*"), key=lambda file: file.stat().st_mtime)
+    return files[-1].parent.parent if files else None
+
+
+def make_query(logdir: Path, run: Path) -> str:
+    """The end of an address that shows the curves of the run alone, and all of them."""
+    name = run.relative_to(logdir).as_posix() if run.is_relative_to(logdir) else "."
+    runs = "" if name == "." else f"^{name}/"
+    return "?" + urlencode({"runFilter": runs, "tagFilter": ".", "smoothing": 0}) + "#timeseries"
+
+
+def make_plugins() -> list:
+    """TensorBoard's plugins, with a projector whose tab is there from the start."""
+    from tensorboard import default
+    from tensorboard.plugins.projector.projector_plugin import ProjectorPlugin
+
+    class Projector(ProjectorPlugin):
+        def is_active(self) -> bool:
+            self._determine_is_active()  # at once; the original looks in a thread, and says no until then
+            return self._is_active
+
+    return [Projector if plugin is ProjectorPlugin else plugin for plugin in default.get_plugins()]
+
+
+if __name__ == "__main__":
+    main()
