@@ -1,8 +1,18 @@
 # Every command of the README. On Windows, or without make, see "Without make" there.
-PYTHON ?= python3
+
+# The first Python here that is right; name another one: make vae PYTHON=/path/to/python
+RIGHT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(RIGHT)' 2>/dev/null && echo $$python && break; done)
 BIN := .venv/bin
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures notebooks jupyter test test-slow bench check format tensorboard screenshots
+# An environment remembers its folder: where the checkout was moved, or its Python has gone, it is made anew.
+ifneq ($(shell cat .venv/ready 2>/dev/null; $(BIN)/python -c '$(RIGHT)' 2>/dev/null && echo works),$(CURDIR) works)
+ANEW := anew
+endif
+
+.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
+.PHONY: notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -13,52 +23,67 @@ distributions regression classification lower_bound variational_inference bayesi
 # The VAE comes before variational_inference, which measures it.
 lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
 
-# The notes and the READMEs, from templates, scripts and what the runs measured
-lectures: lecture
+# The notes and the READMEs, from templates, scripts and what was measured: ten minutes on two cores
+lectures: .venv/authors lecture
 	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lower_bound_full
 	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev
-	$(BIN)/python -m lectures.make
+	$(BIN)/python -m lectures.source.build
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
-test: .venv/ready
-	$(BIN)/pytest --numprocesses 2 --ignore tests/test_notebooks.py
-	$(BIN)/pytest --numprocesses 2 tests/test_notebooks.py
+test: .venv/authors
+	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/test_notebooks.py
+	$(BIN)/python -m pytest --numprocesses 2 tests/test_notebooks.py
 
-test-slow: .venv/ready
-	$(BIN)/pytest --numprocesses 2 -m slow
+test-slow: .venv/authors
+	$(BIN)/python -m pytest --numprocesses 2 -m slow
 
-check: .venv/ready
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check
+# Kills, full disks, damaged files and nonsense, for 20 minutes
+soak: .venv/authors
+	$(BIN)/python -m pytest tests/soak.py
 
-format: .venv/ready
-	$(BIN)/ruff format
-	$(BIN)/ruff check --fix
+check: .venv/authors
+	$(BIN)/python -m ruff format --check
+	$(BIN)/python -m ruff check
+
+format: .venv/authors
+	$(BIN)/python -m ruff format
+	$(BIN)/python -m ruff check --fix
 
 # Each contender has an environment of its own; they take 3 GB and some minutes, and the rounds half an hour.
-bench: .venv/ready $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
+bench: .venv/authors $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
 	$(BIN)/python benchmarks/run.py
 
 benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
-	$(PYTHON) -m venv $(@D)
-	$(@D)/bin/pip install --quiet --disable-pip-version-check -r $<
+	$(PYTHON) -m venv --clear $(@D)
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
 tensorboard: .venv/ready
-	@$(BIN)/python lecture10_vae/utils/show_runs.py
+	@$(BIN)/python lecture10_vae/show_runs.py
 
 # TensorBoard's pictures in the notes, taken in a real browser: Chromium or Chrome must be there.
-screenshots: .venv/ready
-	$(BIN)/python -m lectures.screenshots
+screenshots: .venv/authors
+	$(BIN)/python -m lectures.source.screenshots
 
 # Runs each notebook from a fresh kernel, and keeps what it shows.
-notebooks: .venv/ready
+notebooks: .venv/authors
 	$(BIN)/python notebooks/refresh.py
 
 jupyter: .venv/ready
-	$(BIN)/jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto
+	$(BIN)/python -m jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \
+		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
-.venv/ready: requirements.txt constraints.txt pyproject.toml
-	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
-	touch $@
+.venv/ready: requirements.txt constraints.txt pyproject.toml $(ANEW)
+	@$(PYTHON) -c '$(RIGHT)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed." \
+		"Install one (Debian, Ubuntu: apt install python3-venv), or name it: make PYTHON=/path/to/python"; exit 1; }
+	@echo "Making the environment in .venv with $(PYTHON): about 850 MB to download, one to five minutes, once."
+	@$(PYTHON) -m venv --clear .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@printf "$(CURDIR) " > $@
+
+anew:
+
+# What tests and texts need, into the same environment
+.venv/authors: .venv/ready requirements-authors.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-authors.txt
+	@touch $@
