@@ -1,9 +1,10 @@
 """What every contender shares: its flags, MNIST, the initial weights, the clock and the line that it prints.
 
 A contender is a script that ends in `contender.run(build)`, and `build` makes two functions: one trains an epoch, the
-other measures the bound. This file needs NumPy and tyro only, so that no environment needs another's framework.
+other measures the bound. This file needs NumPy only, so that no environment needs another's framework.
 """
 
+import argparse
 import json
 import os
 import resource
@@ -13,7 +14,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-import tyro
 
 from lecture10_vae.utils import mnist
 
@@ -36,7 +36,10 @@ def run(build: Callable[[np.ndarray, Options], tuple[Callable, Callable]]) -> No
             the N images, trains for an epoch in that order, and returns when the work is done. The second returns the
             bound on images, uint8 too, a mean in nats, with one sample of the code for each.
     """
-    options = tyro.cli(Options)
+    parser = argparse.ArgumentParser()
+    for name, default in Options()._asdict().items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
+    options = Options(**vars(parser.parse_args()))
     train, test = (mnist.load(part).pixels.reshape(-1, 784) for part in ("train", "test"))
     train_epoch, test_bound = build(train[: options.images], options)
     seconds = []

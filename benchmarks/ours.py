@@ -3,22 +3,22 @@
 import contender
 
 from lecture10_vae import vae
-from lecture10_vae.tf1 import tf
-from lecture10_vae.utils.training import BATCHES_PER_RUN
+from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
 
 
-def build(pixels, options, fast=True):
-    graph = vae.build_graph(2, options.hidden_size, options.batch_size, seed=options.seed)
-    optimize, batches = (graph.optimize_batches, BATCHES_PER_RUN) if fast else (graph.optimize, 1)
+def build(pixels, options):
+    model = vae.build_graph(hidden_size=options.hidden_size, seed=options.seed)
+    fed = tf.placeholder(tf.uint8, [None, 28, 28])
+    optimize_batches = each_batch(model.optimize, options.batch_size, {model.images: fed})
     session = tf.Session()
     session.run(tf.global_variables_initializer())
 
     def train_epoch(order):
-        for chosen in contender.parts(order, batches * options.batch_size):
-            session.run(optimize, {graph.pixels: pixels[chosen].reshape(-1, 28, 28)})
+        for chosen in contender.parts(order, BATCHES_PER_RUN * options.batch_size):
+            session.run(optimize_batches, {fed: pixels[chosen].reshape(-1, 28, 28)})
 
     def test_bound(pixels):
-        return session.run(graph.elbo, {graph.pixels: pixels.reshape(-1, 28, 28)}).mean()
+        return session.run(model.elbo, {model.images: contender.grey(pixels).reshape(-1, 28, 28)}).mean()
 
     return train_epoch, test_bound
 

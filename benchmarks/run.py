@@ -138,13 +138,13 @@ def markdown(results: dict) -> str:
     script = results["script"]
     lines += [
         "",
-        f"`vae.py` itself, with its curves, checkpoints and figures: first line after {script['first_line']:.1f} s, "
+        f"`vae.py` itself, with its curves, checkpoints and pictures: first line after {script['first_line']:.1f} s, "
         f"the untrained model's numbers after {script['first_epoch']:.1f} s, "
         f"done after {script['job']:.1f} s, {script['peak_memory'] / 2**20:.0f} MiB.",
     ]
     lines += ["", "| an epoch of | s, one mini-batch a session.run | s, many | ratio |", "|---|---|---|---|"]
-    for name, found in results["loops"].items():
-        lines += [f"| {name}.py | {found['one_by_one']:.2f} | {found['together']:.2f} | {found['ratio']:.2f} |"]
+    for name, row in results["loops"].items():
+        lines += [f"| {name}.py | {row['one_by_one']:.2f} | {row['together']:.2f} | {row['ratio']:.2f} |"]
     for what, epochs in results["scaling"].items():
         lines += ["", f"| {what.replace('_', ' ')} | {' | '.join(epochs)} |", "|---" * (len(epochs) + 1) + "|"]
         lines += [f"| s an epoch, ours | {' | '.join(f'{seconds:.2f}' for seconds in epochs.values())} |"]
@@ -153,7 +153,7 @@ def markdown(results: dict) -> str:
 
 def plot(results: dict):
     """Every contender's epoch, and ours as it grows."""
-    figure, (bars, *curves) = plt.subplots(1, 4, figsize=(16, 3.5), width_ratios=[2, 1, 1, 1], layout="constrained")
+    picture, (bars, *curves) = plt.subplots(1, 4, figsize=(16, 3.5), width_ratios=[2, 1, 1, 1], layout="constrained")
     names = list(results["table"])[::-1]
     colors = ["tab:orange" if name == "ours" else "tab:gray" if name == "floor" else "tab:blue" for name in names]
     seconds = [results["table"][name]["epoch"] for name in names]
@@ -167,7 +167,7 @@ def plot(results: dict):
         axes.xaxis.minorticks_off()
         axes.set(title=f"Ours, by {what.replace('_', ' ')}", xlabel=what.replace("_", " "), ylabel="seconds an epoch")
         axes.grid(alpha=0.3, which="both")
-    return figure
+    return picture
 
 
 def describe_machine() -> dict:
@@ -226,8 +226,8 @@ def main() -> None:
     print(markdown(results))
     far = far_from_the_rest({name: row["bounds"] for name, row in results["table"].items() if row["bounds"]})
     if far:
-        found = ", ".join(f"{name} by {gap:+.2f}" for name, gap in far.items())
-        sys.exit(f"Not all reach the same test bound within 1 nat: {found}. A seed moves it by 0.8: try more --rounds.")
+        gaps = ", ".join(f"{name} by {gap:+.2f}" for name, gap in far.items())
+        sys.exit(f"Not all reach the same test bound within 1 nat: {gaps}. A seed moves it by 0.8: try more --rounds.")
 
 
 if __name__ == "__main__":
