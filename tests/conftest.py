@@ -15,8 +15,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 @pytest.fixture(scope="session")
 def small_mnist():
     """The first 2,000 training and 1,000 test images."""
-    parts = {"train": 2_000, "test": 1_000}
-    return {part: mnist.Dataset(*(array[:size] for array in mnist.load(part))) for part, size in parts.items()}
+    return {part: mnist.load(part).first(count) for part, count in {"train": 2_000, "test": 1_000}.items()}
 
 
 @pytest.fixture

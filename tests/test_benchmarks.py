@@ -1,4 +1,4 @@
-"""The benchmarks' own arithmetic, on made-up numbers: nothing here is timed, and no peer's environment is needed."""
+"""The benchmarks' arithmetic, on made-up numbers, and our contenders, on few images: no peer is needed."""
 
 import importlib
 from pathlib import Path
@@ -6,6 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib import pyplot as plt
+
+from lecture10_vae import bayesian_network, regression
+from lecture10_vae.tf1 import tf
 
 BENCHMARKS = Path(__file__).resolve().parents[1] / "benchmarks"
 
@@ -57,9 +60,9 @@ def test_the_page_and_the_plot_show_every_contender(load, rounds):
     assert "| s an epoch, ours | 2.50 | 1.00 |" in page
     assert "first line after 3.1 s" in page
     assert "| regression.py | 3.00 | 1.50 | 2.00 |" in page
-    figure = run.plot(results)
-    assert len(figure.axes[0].patches) == 3
-    plt.close(figure)
+    picture = run.plot(results)
+    assert len(picture.axes[0].patches) == 3
+    plt.close(picture)
 
 
 def test_bounds_are_compared_by_their_means_over_the_rounds(load):
@@ -78,13 +81,22 @@ def test_every_contender_is_a_script_with_an_environment(load):
         assert not peer or (BENCHMARKS / f"requirements-{peer}.txt").exists()
 
 
-def test_ours_trains_and_measures(load, small_mnist):
-    contender, ours = load("contender"), load("ours")
-    options, pixels = contender.Options(), small_mnist["train"].pixels.reshape(-1, 784)
-    train_epoch, test_bound = ours.build(pixels, options)
-    before = test_bound(pixels)
-    train_epoch(np.arange(len(pixels)))
-    assert -560 < before < before + 100 < test_bound(pixels) < -150
+@pytest.mark.parametrize("name", ["ours", "plain"])
+def test_contender_trains_and_measures(load, small_mnist, name):
+    options, pixels = load("contender").Options(), small_mnist["train"].pixels.reshape(-1, 784)
+    with tf.Graph().as_default():
+        train_epoch, test_bound = load(name).build(pixels, options)
+        before = test_bound(pixels)
+        train_epoch(np.arange(len(pixels)))
+        assert -560 < before < before + 100 < test_bound(pixels) < -150
+
+
+@pytest.mark.parametrize("script", [regression, bayesian_network])
+def test_loops_times_both_ways_of_a_script_with_labels(load, small_mnist, monkeypatch, script):
+    loops = load("loops")
+    monkeypatch.setattr(loops, "EPOCHS", 1)
+    seconds = loops.time_epochs(script, loops.BATCH_SIZE[script], small_mnist["train"])
+    assert {way: len(times) for way, times in seconds.items()} == {"one_by_one": 2, "together": 2}
 
 
 def test_weights_start_as_those_of_tf_layers_dense(load):

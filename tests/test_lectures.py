@@ -1,17 +1,21 @@
-"""The notes and the READMEs: text, code, figures, links and numbers agree, in both languages."""
+"""The notes and the READMEs: text, code, figures, links, commands and numbers agree, in both languages."""
 
 import ast
+import importlib
+import inspect
 import json
 import re
 import struct
 
+import numpy as np
 import pytest
 
-from lectures import make
+from lectures.solutions.answers import ANSWERS
+from lectures.source import build
 
-RESULTS = json.loads((make.HERE / "results.json").read_text(encoding="utf-8"))
-NOTES = {"en": make.TEXTS["lecture10_vae.md"], "zh": make.TEXTS["lecture10_vae.zh.md"]}
-READMES = {"en": make.TEXTS["README.md"], "zh": make.TEXTS["README.zh.md"]}
+RESULTS = json.loads(build.RESULTS.read_text(encoding="utf-8"))
+NOTES = {"en": build.TEXTS["lecture10_vae.md"], "zh": build.TEXTS["lecture10_vae.zh.md"]}
+READMES = {"en": build.TEXTS["README.md"], "zh": build.TEXTS["README.zh.md"]}
 SYMBOLS = {"en": "*Symbols:*", "zh": "*符号：*"}  # noqa: RUF001
 
 
@@ -37,17 +41,46 @@ def anchors(text):
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("name", make.TEXTS)
+@pytest.mark.parametrize("name", build.TEXTS)
 def test_text_is_what_the_template_the_scripts_and_the_results_give(name):
     """Fails when a script or a result has changed since `make lectures`."""
-    assert make.TEXTS[name].read_text(encoding="utf-8") == make.render(name, RESULTS)
+    assert build.TEXTS[name].read_text(encoding="utf-8") == build.render(name, RESULTS)
+
+
+@pytest.mark.parametrize("path", build.TEXTS.values(), ids=build.TEXTS)
+def test_first_line_says_what_the_text_is_made_from_and_the_next_is_the_title(path):
+    comment, _, title, *_ = path.read_text(encoding="utf-8").splitlines()
+    template = re.fullmatch(r"<!-- Made by make lectures from (\S+): edit that\. -->", comment)[1]
+    assert (build.REPOSITORY / template).read_text(encoding="utf-8").find(f"{title}\n") >= 0
+    assert re.match("# [^#]", title)
 
 
 def test_results_say_when_with_which_seed_and_versions_they_were_measured():
     assert re.fullmatch(r"\d{4}-\d\d-\d\d", RESULTS["date"])
     assert RESULTS["seed"] == 0
     assert {"tensorflow", "tensorflow-probability", "numpy"} <= set(RESULTS["versions"])
-    assert set(make.RUNS) <= set(RESULTS)
+    assert set(build.RUNS) <= set(RESULTS)
+
+
+@pytest.mark.parametrize("script", ["regression", "classification"])
+def test_scripts_train_for_the_epochs_that_are_best_on_held_out_images(script):
+    main = importlib.import_module(f"lecture10_vae.{script}").main
+    chosen, *others = (RESULTS["held_out"][script][name] for name in ("epochs", "log_prob_nats", "accuracy"))
+    assert inspect.signature(main).parameters["epochs"].default == chosen == RESULTS[script]["epochs"]
+    by_epoch = np.array(RESULTS["held_out"][script]["log_prob_by_epoch_nats"])
+    assert len(by_epoch) > 1.5 * chosen  # long enough to see it fall again
+    assert by_epoch[chosen - 1] > by_epoch.max() - 1e-4 > by_epoch[: chosen - 1].max()
+    assert {len(of_seeds["values"]) for of_seeds in others} == {5}
+
+
+@pytest.mark.parametrize(
+    ("script", "name"), [("vae", "elbo"), ("regression", "accuracy"), ("classification", "accuracy")]
+)
+def test_first_seed_of_a_spread_is_the_run_itself(script, name):
+    values = RESULTS["seeds"][script][name]["values"]
+    assert values[0] == pytest.approx(RESULTS[script]["history"][-1]["test"][name], rel=2e-3)
+    assert RESULTS["seeds"][script][name]["mean"] == pytest.approx(np.mean(values))
+    assert RESULTS["seeds"][script][name]["stddev"] == pytest.approx(np.std(values, ddof=1))
 
 
 def test_scripts_docstrings_cite_the_results():
@@ -56,20 +89,37 @@ def test_scripts_docstrings_cite_the_results():
         RESULTS[name] for name in ("regression", "regression_stddev", "classification")
     )
     diagonal, full, bayesian = (RESULTS[name] for name in ("lower_bound", "lower_bound_full", "bayesian_network"))
+    bound, squared, crossed = (
+        RESULTS["seeds"][script][name]
+        for script, name in (("vae", "elbo"), ("regression", "accuracy"), ("classification", "accuracy"))
+    )
+    bounds, encoders = inference["per_image_elbo_by_step_nats"], inference["encoder_elbo_nats"]
+    assert bounds["50"] < encoders < bounds["100"]
+    assert learned["test_accuracy"] <= regression["test_accuracy"]
     cited = {
-        "vae": [f"reaches {vae['test_elbo_nats']:.1f} after", f"ln P(x) {vae['test_log_likelihood_nats']:.1f}"],
+        "vae": [
+            f"starts near {vae['history'][0]['test']['elbo']:.0f} and",
+            f"reaches {vae['test_elbo_nats']:.1f} after {vae['epochs']} epochs",
+            f"ln P(x) {vae['test_log_likelihood_nats']:.1f}",
+            f"the bound is {bound['mean']:.1f}, with a stddev of {bound['stddev']:.1f}",
+        ],
         "variational_inference": [
-            f"Of the {inference['inference_gap_nats']:.1f} nats",
+            "between 50 and 100 steps",
+            f"the {inference['inference_gap_nats']:.1f} nats",
             f"the encoder loses {inference['amortization_gap_nats']:.1f}",
             f"the Gaussian {inference['approximation_gap_nats']:.1f}",
         ],
         "regression": [
-            f"{100 * regression['test_accuracy']:.1f} %",
+            f"After {regression['epochs']} epochs",
+            f"{100 * squared['mean']:.1f} %",
+            f"stddev {100 * squared['stddev']:.2f}",
             f"{regression['test_log_prob_nats']:.1f} to {learned['test_log_prob_nats']:.1f} nats",
         ],
         "classification": [
-            f"{100 * classification['test_accuracy']:.1f} %",
-            f"on {100 * regression['test_accuracy']:.1f} after",
+            f"After {classification['epochs']} epochs",
+            f"{100 * crossed['mean']:.1f} %",
+            f"stddev {100 * crossed['stddev']:.2f}",
+            f"on {100 * squared['mean']:.1f} after {regression['epochs']}",
         ],
         "lower_bound": [
             f"{diagonal['log_evidence_nats'] - diagonal['best_bound_nats']:.2f} nats below",
@@ -83,20 +133,53 @@ def test_scripts_docstrings_cite_the_results():
         ],
     }
     for script, numbers in cited.items():
-        text = ast.get_docstring(ast.parse((make.REPOSITORY / "lecture10_vae" / f"{script}.py").read_text()))
+        text = ast.get_docstring(ast.parse((build.REPOSITORY / "lecture10_vae" / f"{script}.py").read_text()))
         for number in numbers:
             assert number in " ".join(text.split()), script
 
 
-@pytest.mark.parametrize("path", make.TEXTS.values(), ids=make.TEXTS)
+def test_classifier_is_right_less_often_than_the_exercise_supposes_and_knows_more():
+    assert RESULTS["classification"]["test_accuracy"] < 0.984
+    assert (
+        RESULTS["classification"]["test_log_prob_nats"] > ANSWERS["classification"]["log_prob_of_one_confidence"].value
+    )
+
+
+@pytest.mark.parametrize("path", build.TEXTS.values(), ids=build.TEXTS)
+def test_every_command_is_there_with_its_flags(path):
+    """What is indented as a command, or in a line of text, names targets, files and flags that exist."""
+    text = re.sub(r"^```.*?^```$", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE)
+    commands = re.findall(r"^    (?:\.venv/bin/)?((?:make|python) .*)$", text, flags=re.MULTILINE)
+    commands += re.findall(r"`((?:make|python) [^`]+)`", text)
+    assert commands
+    makefile = (build.REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    targets = set(" ".join(re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)).split())
+    assert all(re.search(rf"^.*\b{target}\b.*:", makefile, flags=re.MULTILINE) for target in targets)
+    for command in commands:
+        program, *arguments = command.partition("#")[0].split()
+        if program == "make":
+            assert set(arguments) <= targets, command
+        elif arguments[0].endswith(".py"):
+            assert (build.REPOSITORY / arguments[0]).exists(), command
+            script = importlib.import_module(arguments[0].removesuffix(".py").replace("/", "."))
+            flags = {argument for argument in arguments if argument.startswith("--")} - {"--help"}
+            named = {f"--{name.replace('_', '-')}" for name in inspect.signature(script.main).parameters}
+            assert flags <= named, command
+        else:
+            assert arguments[:2] in (["-m", module] for module in ("venv", "pip", "jupyter", "pytest")), command
+
+
+@pytest.mark.parametrize("path", build.TEXTS.values(), ids=build.TEXTS)
 def test_every_link_and_picture_leads_somewhere(path):
-    found = links(path.read_text(encoding="utf-8"))
-    assert len(found) > 20
-    for link in found:
+    targets = links(path.read_text(encoding="utf-8"))
+    assert len(targets) > 20
+    for link in targets:
+        if link.startswith("https://"):
+            continue
         file, _, anchor = link.partition("#")
         target = (path.parent / file).resolve() if file else path
         assert target.exists(), link
-        assert target.is_relative_to(make.REPOSITORY)
+        assert target.is_relative_to(build.REPOSITORY)
         if target.suffix == ".md" and anchor:
             assert anchor in anchors(target.read_text(encoding="utf-8")), link
 
@@ -132,7 +215,7 @@ def test_both_languages_have_the_same_formulas_and_name_the_same_symbols():
 
 @pytest.mark.parametrize("language", NOTES)
 def test_the_thirteen_mistakes_are_told_each_with_a_test_that_there_is(language):
-    tests = ast.parse((make.REPOSITORY / "tests" / "test_slide_errata.py").read_text(encoding="utf-8")).body
+    tests = ast.parse((build.REPOSITORY / "tests" / "test_slide_errata.py").read_text(encoding="utf-8")).body
     there_are = {test.name for test in tests if isinstance(test, ast.FunctionDef)}
     points = re.findall(
         r"^(\d+)\. \*\*.*?`(test_\w+)`", NOTES[language].read_text(encoding="utf-8"), flags=re.DOTALL | re.MULTILINE
@@ -141,24 +224,26 @@ def test_the_thirteen_mistakes_are_told_each_with_a_test_that_there_is(language)
     assert {test for _, test in points} <= there_are
 
 
-def test_every_figure_is_shown_somewhere_and_wide_enough_to_read():
+def test_every_picture_is_shown_somewhere_and_wide_enough_to_read():
     shown = {
         (path.parent / link).resolve()
-        for path in make.TEXTS.values()
+        for path in build.TEXTS.values()
         for link in links(path.read_text(encoding="utf-8"))
     }
-    for figure in (make.HERE / "figures").rglob("*.png"):
-        assert figure in shown, figure
-        width, _ = struct.unpack(">II", figure.read_bytes()[16:24])  # where PNG has them
-        assert width >= 500, figure
+    for picture in build.FIGURES.rglob("*.png"):
+        assert picture in shown, picture
+        width, _ = struct.unpack(">II", picture.read_bytes()[16:24])  # where PNG has them
+        assert width >= 500, picture
 
 
 def test_html_has_maths_code_and_the_pictures_in_it(tmp_path, monkeypatch):
-    monkeypatch.setattr(make, "HTML", tmp_path)
-    make.to_html(NOTES["zh"])
+    monkeypatch.setattr(build, "HTML", tmp_path)
+    build.to_html(NOTES["zh"])
     page = (tmp_path / "lecture10_vae.zh.html").read_text(encoding="utf-8")
     text = NOTES["zh"].read_text(encoding="utf-8")
     assert page.count("<math ") >= len(formulas(text)) + len(re.findall(r"\$`", text)) - 5
     assert page.count("data:image/png;base64") == len(pictures(text))
     assert "$`" not in page
     assert 'lang="zh-Hans"' in page
+    title = re.search("^# (.*)$", text, flags=re.MULTILINE)[1]
+    assert f"<title>{title}</title>" in page

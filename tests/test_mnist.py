@@ -1,7 +1,7 @@
 """The loader: against bytes written here, against the genuine files, and against files that are bad."""
 
 import gzip
-import shutil
+import os
 
 import numpy as np
 import pytest
@@ -46,47 +46,96 @@ def test_loads_the_genuine_data():
     assert np.bincount(train.labels).tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
 
 
+FILES = ["t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"]
+
+
+def idx(array):
+    """An array of unsigned bytes in the IDX format, written out by hand."""
+    return bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
+
+
 @pytest.fixture
-def copied_data(tmp_path):
-    return shutil.copytree(mnist.DATA_DIR, tmp_path / "mnist")
+def own_data(tmp_path):
+    """A folder "own" with five images of two classes in the place of MNIST's test part."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 28, 28), dtype=np.uint8)
+    for name, array in zip(FILES, (pixels, np.array([0, 1, 1, 0, 1], np.uint8)), strict=True):
+        (folder / name).write_bytes(idx(array))
+    return folder
 
 
 def refusal(data_dir):
     """The one line with which test images are refused."""
     with pytest.raises(UserError) as error:
         mnist.load("test", data_dir)
-    assert "\n" not in str(error.value)
-    return str(error.value)
+    message = error.value.args[0]
+    assert "\n" not in message
+    assert "--data-dir" in message or "git checkout" in message or "give" in message or "needed" in message
+    return message
 
 
-def test_refuses_missing_file(copied_data):
-    path = copied_data / "t10k-images-idx3-ubyte.gz"
-    path.unlink()
-    message = refusal(copied_data)
-    assert str(path) in message
-    assert "No such file" in message
-    assert "git checkout -- data/mnist/t10k-images-idx3-ubyte.gz" in message
+@pytest.mark.parametrize("packed", ["not at all", "anew"])
+def test_mnist_is_known_by_what_is_packed(tmp_path, packed):
+    for name in FILES:
+        content = gzip.decompress((mnist.DATA_DIR / f"{name}.gz").read_bytes())
+        path, write = (tmp_path / name, open) if packed == "not at all" else (tmp_path / f"{name}.gz", gzip.open)
+        with write(path, "wb") as file:
+            file.write(content)
+    test = mnist.load("test", tmp_path)
+    assert (test.name, test.describe()) == ("MNIST", "MNIST, 10,000 images")
+    np.testing.assert_array_equal(test.pixels, mnist.load("test").pixels)
 
 
-def test_refuses_truncated_file(copied_data):
-    path = copied_data / "t10k-labels-idx1-ubyte.gz"
-    path.write_bytes(path.read_bytes()[:-1])
-    message = refusal(copied_data)
-    assert str(path) in message
-    assert "expected SHA-256 b91679a0acfe..., found " in message
-    assert "4,516 bytes" in message
+def test_other_data_have_their_folders_name_and_a_digest_of_their_own(own_data):
+    own = mnist.load("test", own_data)
+    assert (own.name, own.pixels.shape, own.labels.tolist()) == ("own", (5, 28, 28), [0, 1, 1, 0, 1])
+    assert own.describe().startswith("own, 5 images, ")
+    other = own._replace(pixels=255 - own.pixels)
+    assert own.describe() != other.describe()
 
 
-def test_refuses_swapped_files(copied_data):
-    train, test = copied_data / "train-images-idx3-ubyte.gz", copied_data / "t10k-images-idx3-ubyte.gz"
-    shutil.copy(train, test)
-    assert "train-images-idx3-ubyte.gz in its place" in refusal(copied_data)
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        (FILES[0], None, "t10k-images-idx3-ubyte.gz cannot be read (No such file or directory)"),
+        (FILES[0], b"", "damaged, or of another kind (not an IDX file of unsigned bytes: it starts with nothing)"),
+        (FILES[0], b"<html>not found</html>", "not an IDX file of unsigned bytes: it starts with 3c68746d"),
+        (FILES[0], idx(np.zeros((5, 28, 28), np.uint8))[:-1], "an IDX header of shape [5, 28, 28] on 3,935 bytes"),
+        (FILES[0], b"\0\0\x08\xff" + b"\xff" * 8, "an IDX header cut off after 12 bytes"),
+        (FILES[0], b"\0\0\x08\x03" + b"\xff" * 12, "an IDX header of shape [4294967295, 4294967295, 4294967295]"),
+        (FILES[0], idx(np.zeros((5, 32, 32), np.uint8)), "holds 5 x 32 x 32 numbers"),
+        (FILES[0], idx(np.zeros((5, 28, 28, 3), np.uint8)), "holds 5 x 28 x 28 x 3 numbers"),
+        (FILES[0], idx(np.zeros((0, 28, 28), np.uint8)), "holds 0 x 28 x 28 numbers"),
+        (FILES[0], idx(np.zeros((4, 28, 28), np.uint8)), "holds 5 labels for 4 images"),
+        (FILES[1], idx(np.array([0, 1, 2, 3, 10], np.uint8)), "holds the label 10"),
+        (FILES[1], idx(np.zeros((5, 2), np.uint8)), "holds 10 labels for 5 images"),
+        (f"{FILES[0]}.gz", b"no gzip", "t10k-images-idx3-ubyte.gz cannot be read"),
+        (f"{FILES[0]}.gz", gzip.compress(idx(np.zeros((5, 28, 28), np.uint8)))[:-9], "damaged, or of another kind"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "content",  # packed, it has the time in it
+)
+def test_bad_data_are_one_line(own_data, name, content, message):
+    (own_data / name).unlink(missing_ok=True)
+    if content is not None:
+        (own_data / name).write_bytes(content)
+    assert message in refusal(own_data)
 
 
-def test_refuses_garbage_even_if_it_is_idx(copied_data):
-    labels = bytes([0, 0, 8, 1, 0, 0, 39, 16]) + bytes(10_000)
-    (copied_data / "t10k-labels-idx1-ubyte.gz").write_bytes(gzip.compress(labels))
-    assert "another file" in refusal(copied_data)
+def test_what_is_no_plain_file_is_one_line(own_data):
+    (own_data / FILES[1]).unlink()
+    (own_data / FILES[1]).mkdir()
+    assert "is no plain file" in refusal(own_data)
+    if hasattr(os, "mkfifo"):
+        (own_data / FILES[1]).rmdir()
+        os.mkfifo(own_data / FILES[1])
+        assert "is no plain file" in refusal(own_data)
+
+
+def test_the_repositorys_own_files_must_be_mnist(own_data, monkeypatch):
+    monkeypatch.setattr(mnist, "DATA_DIR", own_data.resolve())
+    message = refusal(own_data)
+    assert "holds something else than MNIST. Restore it: git checkout -- data/mnist/t10k-images-idx3-ubyte" in message
 
 
 def test_batches_are_the_whole_set_shuffled_from_the_seed(small_mnist):
@@ -110,11 +159,10 @@ def test_batches_are_the_whole_set_shuffled_from_the_seed(small_mnist):
 
 
 @pytest.mark.parametrize(("batch_size", "together", "sizes"), [(300, 2, [600, 300, 100]), (250, 3, [750, 250])])
-@pytest.mark.parametrize("shift", [0, 2])
-def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes, shift):
+def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes):
     dataset = small_mnist["test"]
-    one_by_one = list(mnist.batches(dataset, batch_size, seed=0, shift=shift))
-    some = list(mnist.batches(dataset, batch_size, seed=0, together=together, shift=shift))
+    one_by_one = list(mnist.batches(dataset, batch_size, seed=0))
+    some = list(mnist.batches(dataset, batch_size, seed=0, together=together))
     assert [len(labels) for _, labels in some] == sizes
     for field in (0, 1):
         one, other = (np.concatenate([batch[field] for batch in batches]) for batches in (one_by_one, some))

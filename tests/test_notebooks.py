@@ -1,16 +1,21 @@
-"""The notebooks, run from fresh kernels: without a warning, from any folder, and true to the numbers that they cite."""
+"""The notebooks, run in fresh kernels: without a warning, in any folder and order, and true to what they cite."""
 
+import builtins
 import copy
 import re
+import symtable
 import sys
+from base64 import b64decode
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from notebooks.refresh import NOTEBOOKS, execute
 
 CITED = re.compile(r"`([^`=]+) = (-?[\d,]*\.?\d+)`")  # in the text: `name = number`
 PRINTED = re.compile(r"^ *(.+?) = (-?[\d,]*\.?\d+)", re.MULTILINE)  # by a cell
+ANSWER = "<details><summary>Answer</summary>"
 by_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
@@ -38,9 +43,9 @@ def cited_but_not_printed(notebook):
     missing = []
     for name, number in CITED.findall(text_of(notebook)):
         last_digit = 10.0 ** -len(number.partition(".")[2])
-        found = printed.get(name, [])
-        if not any(abs(value - float(number.replace(",", ""))) <= 1.001 * last_digit for value in found):
-            missing.append(f"{name} = {number}, printed {found}")
+        values = printed.get(name, [])
+        if not any(abs(value - float(number.replace(",", ""))) <= 1.001 * last_digit for value in values):
+            missing.append(f"{name} = {number}, printed {values}")
     return missing
 
 
@@ -50,6 +55,52 @@ def assert_sound(notebook):
     assert "Warning" not in printed_by(notebook)
     assert str(NOTEBOOKS[0].parents[1]) not in printed_by(notebook)
     assert cited_but_not_printed(notebook) == []
+
+
+def made_and_read(cell):
+    """The names that a cell makes, and those that it takes from other cells."""
+    tables = [symtable.symtable(TransformerManager().transform_cell(cell.source), "cell", "exec")]
+    made = {symbol.get_name() for symbol in tables[0].get_symbols() if symbol.is_assigned() or symbol.is_imported()}
+    read = set()
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        read |= {symbol.get_name() for symbol in table.get_symbols() if symbol.is_global() and symbol.is_referenced()}
+    return made, read - made - set(dir(builtins)) - {"get_ipython"}
+
+
+def run_in_order(notebook, order, folder):
+    """Runs the code cells in an order, in which a cell may come more than once.
+
+    Returns:
+        For each cell what it gave each time, and what the sliders showed.
+    """
+    cells = code_cells(notebook)
+    runs = nbformat.v4.new_notebook()
+    runs.cells = [copy.deepcopy(cells[place]) for place in order]
+    for number, cell in enumerate(runs.cells):
+        cell.id = f"run-{number}"
+    by_sliders = execute(runs, folder)
+    given = [[] for _ in cells]
+    for place, cell in zip(order, runs.cells, strict=True):
+        given[place].append(cell.outputs)
+    return given, by_sliders
+
+
+def assert_runs_alike(path, order, folder):
+    """Asserts that a cell gives the same each time, and what the notebook promises; returns what the sliders showed."""
+    notebook = nbformat.read(path, as_version=4)
+    shown = [len(cell.outputs) for cell in code_cells(notebook)]
+    given, by_sliders = run_in_order(notebook, order, folder)
+    for cell, (first, *others) in zip(code_cells(notebook), given, strict=True):
+        cell.outputs = first
+        for other in others:
+            contents = [[output.get("data") or output.get("text") for output in outputs] for outputs in (first, other)]
+            assert contents[0] == contents[1], cell.source
+    assert_sound(notebook)
+    assert [len(cell.outputs) for cell in code_cells(notebook)] == shown
+    assert list(folder.iterdir()) == []
+    return by_sliders
 
 
 def test_there_is_a_notebook_for_each_part():
@@ -79,46 +130,68 @@ def test_text_has_no_number_that_no_cell_prints(path):
 def test_links_lead_somewhere(path):
     text = text_of(nbformat.read(path, as_version=4))
     links = [link for link in re.findall(r"\]\((.*?)\)", text) if not link.startswith("http")]
-    assert [link for link in links if not (path.parent / link).exists()] == []
+    assert any("lecture10_vae.md#" in link for link in links)
+    for link in links:
+        file, _, section = link.partition("#")
+        assert (path.parent / file).exists(), link
+        if section:
+            headings = re.findall(r"^#+ (.+)$", (path.parent / file).read_text(encoding="utf-8"), re.MULTILINE)
+            assert section in [re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings], link
 
 
 @by_notebook
-def test_notebook_runs_from_a_fresh_kernel_in_any_folder(path, tmp_path):
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_code_cell("import sys\nprint(sys.executable)"))
-    by_sliders = execute(notebook, tmp_path)
-    assert outputs(notebook)[0].text.strip() == sys.executable  # the kernel is the environment's own
-    del notebook.cells[0]
-    sliders = [cell for cell in code_cells(notebook) if cell.source.startswith("interact(")]
-    assert [output["output_type"] for output in by_sliders] == ["display_data"] * len(sliders)
-    assert_sound(notebook)
-    assert list(tmp_path.iterdir()) == []
-    committed = nbformat.read(path, as_version=4)
-    assert [len(cell.outputs) for cell in code_cells(notebook)] == [len(cell.outputs) for cell in code_cells(committed)]
+def test_answers_are_folded(path):
+    cells = nbformat.read(path, as_version=4).cells
+    answers = [place for place, cell in enumerate(cells) if ANSWER in cell.source]
+    assert len(answers) > 0
+    for place in answers:
+        assert cells[place].source.count("<details>") == cells[place].source.count("\n</details>") == 1
+        while cells[place := place - 1].cell_type == "code":
+            assert cells[place].outputs == [] or cells[place].metadata.get("jupyter") == {"outputs_hidden": True}
 
 
-def assert_runs_twice_in_a_kernel(path, folder):
-    notebook = nbformat.read(path, as_version=4)
-    once = len(notebook.cells)
-    notebook.cells += copy.deepcopy(notebook.cells)
-    for number, cell in enumerate(notebook.cells):
-        cell.id = str(number)
-    execute(notebook, folder)
-    assert_sound(notebook)
-    for first, second in zip(notebook.cells[:once], notebook.cells[once:], strict=True):
-        if first.cell_type == "code":
-            texts = [[output.text for output in cell.outputs if "text" in output] for cell in (first, second)]
-            assert texts[0] == texts[1]
+@by_notebook
+def test_names_have_one_meaning(path):
+    """What a cell takes from another, just one cell makes, so that it does not matter which of them ran last."""
+    made, read = zip(*map(made_and_read, code_cells(nbformat.read(path, as_version=4))), strict=True)
+    for name in set().union(*read):
+        assert sum(name in names for names in made) == 1, name
 
 
-def test_notebook_runs_twice_in_a_kernel(tmp_path):
-    assert_runs_twice_in_a_kernel(NOTEBOOKS[-1], tmp_path)
+def test_first_cell_says_how_to_get_a_missing_package(tmp_path):
+    first, *others = [code_cells(nbformat.read(path, as_version=4))[0].source for path in NOTEBOOKS]
+    assert set(others) == {first}
+    sources = ['import sys\nsys.modules["lecture10_vae"] = None', first]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in sources])
+    notebook.cells[1].metadata = {"tags": ["raises-exception"]}
+    execute(notebook, tmp_path)
+    (line,) = outputs(notebook)[0].traceback
+    assert all(command in line for command in ("make jupyter", "pip install -r requirements.txt"))
+    assert "\n" not in line
+
+
+@by_notebook
+def test_cells_run_again_in_any_folder(path, tmp_path):
+    """Each cell runs once more when the next has run: 1, 2, 1, 3, 2, 4, 3, ..."""
+    cells = code_cells(nbformat.read(path, as_version=4))
+    order = [0, *(place for following in range(1, len(cells)) for place in (following, following - 1)), len(cells) - 1]
+    by_sliders = assert_runs_alike(path, order, tmp_path)
+    assert len(by_sliders) == 2 * sum(cell.source.startswith("interact(") for cell in cells)
+    for output in by_sliders:
+        assert int.from_bytes(b64decode(output["data"]["image/png"])[16:20]) >= 600  # pixels wide
+
+
+def test_kernel_is_the_environments_own(tmp_path):
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import sys\nprint(sys.executable)")])
+    execute(notebook, tmp_path)
+    assert outputs(notebook)[0].text.strip() == sys.executable
 
 
 @pytest.mark.slow
 @by_notebook
-def test_every_notebook_runs_twice_in_a_kernel(path, tmp_path):
-    assert_runs_twice_in_a_kernel(path, tmp_path)
+def test_cells_run_again_backwards(path, tmp_path):
+    forwards = list(range(len(code_cells(nbformat.read(path, as_version=4)))))
+    assert_runs_alike(path, forwards + forwards[::-1], tmp_path)
 
 
 def test_a_number_that_no_cell_prints_is_found():

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.spatial import KDTree
 
 from lecture10_vae.utils import mnist
 from lectures.solutions.answers import ANSWERS, Answer, compare
 
 LECTURES = Path(__file__).resolve().parents[1] / "lectures"
+TEMPLATES = LECTURES / "source" / "templates"
 EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in answers]
 
 
@@ -31,11 +33,11 @@ def test_prior_of_the_answer_is_the_best_of_the_four():
 
 @pytest.mark.slow
 def test_code_of_20_dimensions_is_better_than_the_pixels_and_of_10_is_not():
-    from lectures.solutions.vae import KDTree, alike_by_code
+    from lectures.solutions.vae import alike_by_code
 
-    data, test = mnist.load("train"), mnist.load("test")
-    _, nearest = KDTree(data.images[:10_000].reshape(-1, 784)).query(test.images[:1_000].reshape(-1, 784))
-    by_pixels = 100 * np.mean(data.labels[nearest] == test.labels[:1_000])
+    known, new = mnist.load("train").first(10_000), mnist.load("test").first(1_000)
+    _, nearest = KDTree(known.images.reshape(-1, 784)).query(new.images.reshape(-1, 784))
+    by_pixels = 100 * np.mean(known.labels[nearest] == new.labels)
     assert alike_by_code(20) > by_pixels > alike_by_code(10)
 
 
@@ -43,11 +45,22 @@ def test_script_prints_each_number_beside_its_answer_from_any_folder(tmp_path):
     command = [sys.executable, str(LECTURES / "solutions" / "distributions.py")]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=200)
     assert (done.returncode, done.stderr) == (0, "")
-    lines = [re.fullmatch(r"([a-z ]+?) +(-?[\d.]+) +expected (.+)", line) for line in done.stdout.splitlines()]
+    lines = [re.fullmatch(r"([a-z ]+?) +(-?[\d.]+) +expected (.+?) +yes", line) for line in done.stdout.splitlines()]
     assert [line[1].replace(" ", "_") for line in lines] == list(ANSWERS["distributions"])
     for line, answer in zip(lines, ANSWERS["distributions"].values(), strict=True):
         assert line[3] == str(answer)
         assert answer.covers(float(line[2]))
+
+
+@pytest.mark.parametrize("section", ANSWERS)
+def test_exercise_to_write_asks_what_the_solution_answers(section, capsys):
+    exercise = importlib.import_module(f"lectures.exercises.{section}")
+    exercise.main()
+    assert capsys.readouterr().out.count("not written yet") == len(ANSWERS[section])
+    questions = importlib.import_module(f"lectures.solutions.{section}").__doc__
+    for number, name in enumerate(ANSWERS[section], 1):
+        asked = re.search(rf"Exercise {number}: (.*?\?)", getattr(exercise, name).__doc__)[1]
+        assert re.search(rf"^    {number}\. {re.escape(asked)}", questions, flags=re.MULTILINE), asked
 
 
 def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
@@ -56,12 +69,12 @@ def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
 
     monkeypatch.setitem(ANSWERS, "time", {"days_of_a_week": Answer(7, 1)})
     compare("time", days_of_a_week)
-    assert capsys.readouterr().out.split() == ["days", "of", "a", "week", "6.5000", "expected", "7", "±", "1"]
+    assert capsys.readouterr().out.split() == ["days", "of", "a", "week", "6.5000", "expected", "7", "±", "1", "yes"]
 
 
 @pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
 def test_text_asks_for_each_answer_and_links_to_its_solution(language):
-    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (LECTURES / "text" / language).read_text(encoding="utf-8"))
+    _, *parts = re.split(r"<% macro (\w+)\(\) %>", (TEMPLATES / language).read_text(encoding="utf-8"))
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     assert list(sections) == list(ANSWERS)
     for section, text in sections.items():
@@ -76,7 +89,7 @@ def test_text_asks_for_each_answer_and_links_to_its_solution(language):
 def test_text_cites_the_gap_of_the_scripts_decoder(language):
     from lectures.solutions.lower_bound import gap_when_twice_as_bent
 
-    text = (LECTURES / "text" / language).read_text(encoding="utf-8")
+    text = (TEMPLATES / language).read_text(encoding="utf-8")
     assert re.search(rf" {gap_when_twice_as_bent(bend=0.6):.2f} (nats|奈特)", text)
 
 
