@@ -12,10 +12,11 @@
 import numpy as np
 
 from lecture10_vae import bayesian_network
+from lecture10_vae.studies import pruning
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
-from lecture10_vae.utils import command_line, mnist, uncertainty
+from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
-from lectures.solutions.training import train
 
 
 def share_of_the_divergence(seed: int = 0) -> float:
@@ -25,36 +26,35 @@ def share_of_the_divergence(seed: int = 0) -> float:
     7,840 * ((0.0181^2 - 1) / 2 - ln 0.0181) / 60,000 = 0.459.
     """
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = bayesian_network.build_graph(seed=seed)
+        model = bayesian_network.build_graph(seed=seed)
         session.run(tf.global_variables_initializer())
-        return float(session.run(graph.kl))
+        return float(session.run(model.kl))
 
 
 def weights_to_spare(epochs: int = 10, seed: int = 0) -> float:
     """Exercise 2: the percentage of the weights, those of the lowest |mean| / stddev."""
-    test = mnist.load("test")
+    data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = bayesian_network.build_graph(seed=seed)
-        data, inputs = mnist.load("train"), (graph.pixels, graph.label)
-        train(session, graph.optimize_batches, data, epochs, *inputs, batch_size=200, seed=seed)
-        mean, stddev, bias = session.run([graph.mean, graph.stddev, tf.trainable_variables("network")[2]])
+        model = bayesian_network.build_graph(seed=seed)
+        train(session, model.optimize, data, epochs, model.images, model.label, batch_size=200, seed=seed)
+        _, _, bias = model.network.trainable_variables
+        mean, stddev, bias = session.run([model.mean, model.stddev, bias])
     spared = np.arange(101)
     importance, kept = np.abs(mean) / stddev, 1 - spared / 100
-    accuracy = np.array(uncertainty.under_pruning(mean, bias, importance, test.images, test.labels, kept))
-    return spared[accuracy >= accuracy[0] - 0.01].max()
+    accuracies = np.array(pruning.accuracies(mean, bias, importance, test.images, test.labels, kept))
+    return spared[accuracies >= accuracies[0] - 0.01].max()
 
 
 def bound_with_a_better_prior(stddev: float = 0.3, epochs: int = 15, seed: int = 0) -> float:
     """Exercise 3: the bound on the test images, an image's share, in nats; of the four stddevs, 0.3 has the best."""
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = bayesian_network.build_graph(seed=seed)
-        posterior = tfd.MultivariateNormalDiag(graph.mean, graph.stddev)
-        prior = tfd.MultivariateNormalDiag(tf.zeros_like(graph.mean), stddev * tf.ones_like(graph.stddev))
-        kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / len(data.labels)
-        optimize = tf.train.AdamOptimizer().minimize(kl - graph.log_prob, tf.train.get_global_step())
-        train(session, optimize, data, epochs, graph.pixels, graph.label, batch_size=200, together=1, seed=seed)
-        log_prob = bayesian_network.bound(session, graph, test, draws=20)["test_log_prob_nats"]
+        model = bayesian_network.build_graph(seed=seed)
+        prior = tfd.MultivariateNormalDiag(tf.zeros_like(model.mean), stddev * tf.ones_like(model.stddev))
+        kl = tf.reduce_sum(tfd.kl_divergence(model.posterior, prior)) / len(data.labels)
+        optimize = tf.train.AdamOptimizer().minimize(kl - model.log_prob, model.step)
+        train(session, optimize, data, epochs, model.images, model.label, batch_size=200, seed=seed)
+        log_prob = bayesian_network.average_bound(session, model, test, draws=20)["test_log_prob_nats"]
         return log_prob - session.run(kl)
 
 

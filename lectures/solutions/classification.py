@@ -14,10 +14,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from lecture10_vae import classification
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import set_random_seed, tf
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
-from lectures.solutions.training import train
 
 
 def log_prob_of_one_confidence(accuracy: float = 0.984) -> float:
@@ -32,8 +32,7 @@ def loss_with_one_hot_labels(num_images: int = 20_000, seed: int = 0) -> float:
     Each 0 or 1 of the one-hot vectors is taken for a digit, and the tenth column for that of the tenth image. So each
     image is told "zero" nine times in ten and "one" else, and the loss can fall to -0.9 ln 0.9 - 0.1 ln 0.1 = 0.325.
     """
-    data = mnist.load("train")
-    data = mnist.Dataset(data.pixels[:num_images], data.labels[:num_images])
+    data = mnist.load("train").first(num_images)
     with tf.Graph().as_default(), tf.Session() as session:
         set_random_seed(seed)
         images, label = tf.placeholder(tf.float32, [10, 28, 28]), tf.placeholder(tf.int32, [10])
@@ -50,17 +49,14 @@ def loss_with_one_hot_labels(num_images: int = 20_000, seed: int = 0) -> float:
 
 def best_temperature(num_images: int = 5_000, epochs: int = 40, seed: int = 0) -> float:
     """Exercise 3: the temperature with the highest log probability of the test labels."""
-    data, test = mnist.load("train"), mnist.load("test")
-    data = mnist.Dataset(data.pixels[:num_images], data.labels[:num_images])
+    data, test = mnist.load("train").first(num_images), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = classification.build_graph(seed=seed)
-        train(session, graph.optimize_batches, data, epochs, graph.pixels, graph.label, seed=seed)
-        # The log probabilities of the ten digits are logits too. Those of `graph.probability` could be ln 0.
-        feeds = ({graph.pixels: test.pixels, graph.label: np.full(len(test.labels), digit)} for digit in range(10))
-        logits = np.stack([session.run(graph.log_prob, feed) for feed in feeds], axis=1)
+        model = classification.build_graph(seed=seed)
+        train(session, model.optimize, data, epochs, model.images, model.label, seed=seed)
+        logit = session.run(model.dist.logits, {model.images: test.images})
 
     def loss(temperature):
-        return -log_softmax(logits / temperature, axis=1)[np.arange(len(test.labels)), test.labels].mean()
+        return -log_softmax(logit / temperature, axis=1)[np.arange(len(test.labels)), test.labels].mean()
 
     return minimize_scalar(loss, bounds=(0.1, 10), method="bounded").x
 

@@ -2,7 +2,7 @@
 
     1. What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?
     2. How many samples give the divergence the other way to one percent?
-    3. Of the two Gaussians nearest to a mixture, by each direction of the divergence, how much wider is the one?
+    3. Of the two Gaussians nearest to a mixture, by each direction, how much wider is the one?
 
     python lectures/solutions/distributions.py
 
@@ -11,7 +11,7 @@ Ten seconds on two cores. Each number is printed beside the answer that the note
 
 import numpy as np
 
-from lecture10_vae.distributions import written_out_log_prob
+from lecture10_vae.studies.densities import written_out_log_prob
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line
 from lectures.solutions.answers import compare

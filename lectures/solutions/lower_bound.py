@@ -13,17 +13,18 @@ import numpy as np
 from scipy.special import logsumexp
 
 from lecture10_vae import lower_bound
+from lecture10_vae.studies import bound_on_grid, evidence
+from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line
-from lecture10_vae.variational_inference import inverse_softplus
 from lectures.solutions.answers import compare
 
 
 def place(session: tf.Session, mean: np.ndarray, stddev: np.ndarray) -> None:
     """Gives the diagonal Q(z) of the session's graph this mean and stddev."""
-    variables = tf.trainable_variables("posterior")
-    variables[0].load(mean, session)
-    variables[1].load(inverse_softplus(stddev), session)
+    mean_variable, stddev_variable = tf.trainable_variables()
+    mean_variable.load(mean, session)
+    stddev_variable.load(inverse_softplus(stddev), session)
 
 
 def gap_of_the_prior() -> float:
@@ -35,11 +36,11 @@ def gap_of_the_prior() -> float:
         -ln(2 pi 0.3) - 1.64 / 2 - 1.81 / (2 * 0.3^2) = -11.51
     """
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = lower_bound.build_graph()
+        model = lower_bound.build_graph()
         session.run(tf.global_variables_initializer())
         place(session, np.zeros(2), np.ones(2))
-        found = lower_bound.record(session, graph, *lower_bound.code_grid())
-    return found["evidence"] - found["bound"]
+        measured = bound_on_grid.measure(session, model, *evidence.code_grid())
+    return measured["evidence"] - measured["bound"]
 
 
 def make_bent_decoder(code, bend):
@@ -51,27 +52,27 @@ def make_bent_decoder(code, bend):
 
 def gap_when_twice_as_bent(bend: float = 1.2) -> float:
     """Exercise 2: ln P(x) less the best bound, in nats."""
-    codes, cell = lower_bound.code_grid()
+    codes, cell = evidence.code_grid()
     with tf.Graph().as_default(), tf.Session() as session:
         log_joint = lower_bound.make_prior().log_prob(codes)
         log_joint += make_bent_decoder(codes, bend).log_prob(lower_bound.OBSERVATION)
         log_joint = session.run(log_joint).astype(np.float64)
-    bound, _, _ = lower_bound.best_in_family(log_joint, codes, cell, full_covariance=False)
-    return lower_bound.log_integral(log_joint, cell) - bound
+    best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance=False)
+    return evidence.log_integral(log_joint, cell) - best.bound
 
 
 def gap_with_fifty_samples(samples: int = 50, seed: int = 0) -> float:
     """Exercise 3: ln P(x) less E[ln 1/k (w_1 + ... + w_k)], in nats, for k samples and w = P(x,z) / Q(z)."""
-    codes, cell = lower_bound.code_grid()
+    codes, cell = evidence.code_grid()
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = lower_bound.build_graph()
+        model = lower_bound.build_graph()
         session.run(tf.global_variables_initializer())
-        _, log_joint, _ = lower_bound.on_grid(session, graph, codes)
-        _, mean, covariance = lower_bound.best_in_family(log_joint, codes, cell, full_covariance=False)
-        place(session, mean, np.sqrt(np.diag(covariance)))
-        log_weights = session.run(graph.forms[0], {graph.samples: 1_000_000, graph.draw: [seed, -1]})
+        log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
+        best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance=False)
+        place(session, best.mean, np.sqrt(np.diag(best.covariance)))
+        log_weights = session.run(model.forms[0], {model.samples: 1_000_000, model.noise_seed: [seed, -1]})
     bounds = logsumexp(log_weights.reshape(-1, samples), axis=1) - np.log(samples)
-    return lower_bound.log_integral(log_joint, cell) - bounds.mean()
+    return evidence.log_integral(log_joint, cell) - bounds.mean()
 
 
 def main() -> None:

@@ -15,10 +15,10 @@ import numpy as np
 
 from lecture10_vae import regression
 from lecture10_vae.regression import define_network
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
-from lectures.solutions.training import train
 
 
 def log_prob_of_knowing_nothing() -> float:
@@ -36,9 +36,10 @@ def log_prob_with_the_best_stddev(epochs: int = 3, seed: int = 0) -> float:
     """
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = regression.build_graph(seed=seed)
-        train(session, graph.optimize_batches, data, epochs, graph.pixels, graph.digit, seed=seed)
-        error, test_error = (regression.evaluate(session, graph, part)["squared_error"] for part in (data, test))
+        model = regression.build_graph(seed=seed)
+        train(session, model.optimize, data, epochs, model.images, model.digit, seed=seed)
+        numbers = (regression.evaluate(session, model, part.images, part.labels) for part in (data, test))
+        error, test_error = (number["squared_error"] for number in numbers)
     variance = error / 10
     return -test_error / (2 * variance) - 5 * np.log(2 * np.pi * variance)
 
@@ -53,9 +54,9 @@ def accuracy_with_a_low_floor(floor: float = 0.05, epochs: int = 5, seed: int = 
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
         with mock.patch.object(regression, "define_network", define_with_another_floor):
-            graph = regression.build_graph(learn_stddev=True, seed=seed)
-            train(session, graph.optimize_batches, data, epochs, graph.pixels, graph.digit, seed=seed)
-        return 100 * regression.evaluate(session, graph, test)["accuracy"]
+            model = regression.build_graph(learn_stddev=True, seed=seed)
+        train(session, model.optimize, data, epochs, model.images, model.digit, seed=seed)
+        return 100 * regression.evaluate(session, model, test.images, test.labels)["accuracy"]
 
 
 def main() -> None:

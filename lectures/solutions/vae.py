@@ -13,10 +13,10 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from lecture10_vae import vae
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
-from lectures.solutions.training import train
 
 
 def bound_without_a_code() -> float:
@@ -30,25 +30,23 @@ def bound_without_a_code() -> float:
 def bound_when_averaged_over_pixels(epochs: int = 2, seed: int = 0) -> float:
     """Exercise 2: the bound of the test images, with the sum where it belongs, in nats."""
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = vae.build_graph(seed=seed)
-        averaged = graph.reconstruction / (28 * 28) - graph.kl
-        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged), tf.train.get_global_step())
-        train(session, optimize, mnist.load("train"), epochs, graph.pixels, together=1, seed=seed)
-        figures, _ = vae.evaluate(session, graph, mnist.load("test").pixels)
-    return figures["elbo"]
+        model = vae.build_graph(seed=seed)
+        averaged = model.reconstruction / (28 * 28) - model.kl
+        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged), model.step)
+        train(session, optimize, mnist.load("train"), epochs, model.images, seed=seed)
+        return vae.evaluate(session, model, mnist.load("test").images)["elbo"]
 
 
 def alike_by_code(code_size: int = 20, epochs: int = 5, seed: int = 0) -> float:
     """Exercise 3: in percent of the first 1,000 test images, with the first 10,000 training images to compare."""
-    data, test = mnist.load("train"), mnist.load("test")
+    data = mnist.load("train")
+    known, new = data.first(10_000), mnist.load("test").first(1_000)
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = vae.build_graph(code_size, seed=seed)
-        train(session, graph.optimize_batches, data, epochs, graph.pixels, seed=seed)
-        codes, test_codes = (
-            session.run(graph.mean, {graph.pixels: pixels}) for pixels in (data.pixels[:10_000], test.pixels[:1_000])
-        )
-    _, nearest = KDTree(codes).query(test_codes)
-    return 100 * np.mean(data.labels[nearest] == test.labels[:1_000])
+        model = vae.build_graph(code_size, seed=seed)
+        train(session, model.optimize, data, epochs, model.images, seed=seed)
+        codes, new_codes = (session.run(model.mean, {model.images: part.images}) for part in (known, new))
+    _, nearest = KDTree(codes).query(new_codes)
+    return 100 * np.mean(known.labels[nearest] == new.labels)
 
 
 def main() -> None:

@@ -11,13 +11,14 @@ Half a minute on two cores. Each number is printed beside the answer that the no
 
 import contextlib
 from collections.abc import Iterator
-from typing import NamedTuple
+from types import SimpleNamespace
 
 from lecture10_vae import vae, variational_inference
+from lecture10_vae.studies import gaps
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
-from lectures.solutions.training import train
 
 
 def price_of_a_code() -> float:
@@ -28,47 +29,33 @@ def price_of_a_code() -> float:
 
 
 @contextlib.contextmanager
-def trained_vae(data: mnist.Dataset, epochs: int, seed: int) -> Iterator[tuple[tf.Session, vae.VAE]]:
-    """The lecture's VAE, trained on the data."""
+def trained_vae(data: mnist.Dataset, epochs: int, seed: int) -> Iterator[tuple[tf.Session, SimpleNamespace]]:
+    """A session with the lecture's VAE, trained on the data."""
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = vae.build_graph(seed=seed)
-        train(session, graph.optimize_batches, data, epochs, graph.pixels, seed=seed)
-        yield session, graph
-
-
-@contextlib.contextmanager
-def every_image_its_own(vae_session: tf.Session, num_images: int) -> Iterator[tuple[tf.Session, NamedTuple]]:
-    """Slide 7's graph with the decoder of a trained VAE, whose graph must be the default one at the call."""
-    weights = vae_session.run(tf.trainable_variables("decoder"))
-    with tf.Graph().as_default(), tf.Session() as session:
-        graph = variational_inference.build_graph(num_images)
-        for variable, value in zip(tf.trainable_variables("decoder"), weights, strict=True):
-            variable.load(value, session)
-        yield session, graph
+        model = vae.build_graph(seed=seed)
+        train(session, model.optimize, data, epochs, model.images, seed=seed)
+        yield session, model
 
 
 def won_by_a_hundred_steps(epochs: int = 5, num_images: int = 500, seed: int = 0) -> float:
     """Exercise 2: the mean bound after a hundred steps from the encoder's Q(z|x), less the one before, in nats."""
     images = mnist.load("test").images[:num_images]
-    with trained_vae(mnist.load("train"), epochs, seed) as (vae_session, vae_graph):
-        encoded = vae_session.run([vae_graph.mean, vae_graph.stddev], {vae_graph.images: images})
-        with every_image_its_own(vae_session, num_images) as (session, graph):
-            bounds, _ = variational_inference.infer_images(session, graph, images, encoded, steps=100)
-    return bounds[100] - bounds[0]
+    with trained_vae(mnist.load("train"), epochs, seed) as (session, model):
+        encoder = gaps.Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
+        each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
+        elbo_by_step, _ = gaps.infer_images(session, each_image, images, encoder, steps=100)
+    return elbo_by_step[100] - elbo_by_step[0]
 
 
 def more_lost_on_test_images(num_train: int = 1_000, epochs: int = 200, num_images: int = 100, seed: int = 0) -> float:
     """Exercise 3: the amortization gap on the first test images less that on the first training images, in nats."""
-    data, test = mnist.load("train"), mnist.load("test")
-    data = mnist.Dataset(data.pixels[:num_train], data.labels[:num_train])
-    gaps = []
-    with trained_vae(data, epochs, seed) as (vae_session, vae_graph):
-        for images in (data.images[:num_images], test.images[:num_images]):
-            with every_image_its_own(vae_session, num_images) as (session, graph):
-                found = variational_inference.measure_gaps(session, graph, vae_session, vae_graph, images)
-            gaps.append((found["per_image_elbo"] - found["encoder_elbo"]).mean())
-    on_training_images, on_test_images = gaps
-    return on_test_images - on_training_images
+    data, test = mnist.load("train").first(num_train), mnist.load("test")
+    with trained_vae(data, epochs, seed) as (session, model):
+        each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
+        trained, new = (
+            gaps.measure(session, model, each_image, part.first(num_images).images) for part in (data, test)
+        )
+    return (new.per_image_elbo - new.encoder_elbo).mean() - (trained.per_image_elbo - trained.encoder_elbo).mean()
 
 
 def main() -> None:

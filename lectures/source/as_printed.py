@@ -1,15 +1,26 @@
 """The slides' code as printed, where it does not work, and what that costs.
 
 The notes' part "On the slide, what breaks, mended" tells the reasons; tests/test_slide_errata.py shows each break.
-Each function takes the parts to mend as arguments, so that one mistake can be looked at without the others.
+Each function takes the parts to fix as arguments, so that one mistake can be looked at without the others.
 """
+
+from pathlib import Path
 
 import numpy as np
 
 from lecture10_vae import bayesian_network, vae
+from lecture10_vae.load_run import load_run
+from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import set_random_seed, tf, tfd
 from lecture10_vae.utils import mnist
-from lectures.solutions.training import train
+
+
+def make_decoder(code, data_shape=(28, 28)):
+    """Slide 25, whose layers have no names, so that each call makes new ones."""
+    hidden = tf.layers.dense(code, 100, tf.nn.relu)
+    logit = tf.layers.dense(hidden, np.prod(data_shape))
+    logit = tf.reshape(logit, [-1, *data_shape])
+    return tfd.Independent(tfd.Bernoulli(logit), 2)
 
 
 def weights_first(weights, images):
@@ -39,8 +50,8 @@ def heavy_divergence(posterior, prior):
 
 
 def train_bayesian_network(activation=tf.nn.relu, epochs=3, draws=20) -> float:
-    """Accuracy on MNIST's test images of slides 27-29 with the product mended, averaged over draws of the weights."""
-    train, test = mnist.load("train"), mnist.load("test")
+    """Accuracy on MNIST's test images of slides 27-29 with the product fixed, averaged over draws of the weights."""
+    data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
         set_random_seed(0)
         images, label = tf.placeholder(tf.float32, [None, 28, 28]), tf.placeholder(tf.int32, [None])
@@ -48,44 +59,42 @@ def train_bayesian_network(activation=tf.nn.relu, epochs=3, draws=20) -> float:
         elbo = tf.reduce_mean(dist.log_prob(label)) - heavy_divergence(posterior, prior)
         optimize = tf.train.AdamOptimizer().minimize(-elbo)
         session.run(tf.global_variables_initializer())
-        for epoch in range(epochs):
-            for batch in mnist.batches(train, 100, seed=epoch):
+        for epoch in range(1, epochs + 1):  # step by step: samples without a seed, in a compiled loop, never repeat
+            for batch in mnist.batches(data, 100, [0, epoch]):
                 session.run(optimize, {images: batch.images, label: batch.labels})
-        probability = np.mean(
-            [session.run(dist.probs_parameter(), {images: test.images}) for _ in range(draws)], axis=0
-        )
-    return float(np.mean(probability.argmax(axis=1) == test.labels))
+        probability = dist.probs_parameter()
+        answers = np.mean([session.run(probability, {images: test.images}) for _ in range(draws)], axis=0)
+    return float(np.mean(answers.argmax(axis=1) == test.labels))
 
 
 def train_mended_bayesian_network(epochs=3, draws=20) -> float:
-    """The same for the mended network, at the same batch size."""
+    """The same for the network as it should be, at the same batch size."""
+    data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        graph = bayesian_network.build_graph(batch_size=100)
-        train(session, graph.optimize_batches, mnist.load("train"), epochs, graph.pixels, graph.label)
-        test = mnist.load("test")
-        probability = bayesian_network.make_predictors(session, graph, draws)["bayesian"](test.images).mean(axis=0)
-    return float(np.mean(probability.argmax(axis=1) == test.labels))
+        model = bayesian_network.build_graph()
+        train(session, model.optimize, data, epochs, model.images, model.label)
+        answers = bayesian_network.predict(test.images, session, model, draws).mean(axis=0)
+    return float(np.mean(answers.argmax(axis=1) == test.labels))
 
 
-def bounds_by_pixels(checkpoint: str, seed=0) -> dict[str, float]:
+def bounds_by_pixels(run: Path, seed=0) -> dict[str, float]:
     """The trained VAE's bound on the same test images, in nats, by what their pixels are taken to be."""
     test = mnist.load("test").images
-    pixels = {
+    kinds = {
         "grey": test,
         "binarized_dynamically": (np.random.default_rng(seed).random(test.shape) < test).astype(np.float32),
         "binarized_at_one_half": (test > 0.5).astype(np.float32),
     }
-    with tf.Graph().as_default(), tf.Session() as session:
-        graph = vae.build_graph()
-        tf.train.Saver().restore(session, checkpoint)
-        return {name: float(session.run(graph.elbo, {graph.images: images}).mean()) for name, images in pixels.items()}
+    session, model = load_run(run)
+    with session:
+        return {kind: float(vae.evaluate(session, model, images)["elbo"]) for kind, images in kinds.items()}
 
 
-def measure(checkpoint: str) -> dict:
-    """What the notes cite of all this; `checkpoint` is the lecture's trained VAE."""
+def measure(run: Path) -> dict:
+    """What the notes cite of all this; `run` is the folder of the lecture's trained VAE."""
     return {
         "bayesian_network_accuracy": train_bayesian_network(),
         "bayesian_network_accuracy_without_relu": train_bayesian_network(activation=tf.identity),
         "bayesian_network_accuracy_mended": train_mended_bayesian_network(),
-        "vae_elbo_nats": bounds_by_pixels(checkpoint),
+        "vae_elbo_nats": bounds_by_pixels(run),
     }

@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Locator, Page, sync_playwright
 
 from lecture10_vae.utils import command_line
 
-REPOSITORY = Path(__file__).resolve().parents[1]
+REPOSITORY = Path(__file__).resolve().parents[2]
 FIGURES = REPOSITORY / "lectures" / "figures" / "tensorboard"
 
 VAE = ["vae"]
@@ -37,15 +37,6 @@ RUNS = {
     "code_sizes/vae_2": VAE,
     "code_sizes/vae_5": [*VAE, "--code-size", "5"],
     "code_sizes/vae_10": [*VAE, "--code-size", "10"],
-}
-# What would hide the slide: a gradient step has an edge to everything. TensorBoard then shows it as a stub.
-ASIDE = {
-    "lower_bound": ["optimize", "gradients"],
-    "regression": ["optimize", "optimize_batches"],
-    "classification": ["optimize", "optimize_batches"],
-    "bayesian_network": ["summary"],  # the steps are set aside by TensorBoard itself
-    "vae": ["optimize", "optimize_batches", "summary"],
-    "variational_inference": ["optimize", "infer"],
 }
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome", "msedge"]
@@ -84,8 +75,8 @@ def open_browser() -> Iterator[Browser]:
 def serve(logdir: Path) -> Iterator[str]:
     """TensorBoard on a folder, with all of it loaded; its address."""
     flags = ["--logdir", str(logdir), "--reload_task=blocking", "--reload_interval=0"]
-    command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "utils" / "show_runs.py"), *flags]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
+    command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "show_runs.py"), *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
             yield read_address(server)
         finally:
@@ -95,10 +86,10 @@ def serve(logdir: Path) -> Iterator[str]:
 def read_address(server: subprocess.Popen) -> str:
     """The address that TensorBoard prints."""
     lines = []
-    for line in server.stderr:
+    for line in server.stdout:
         lines.append(line)
-        if found := re.search(r"http://127\S+", line):
-            return found.group()
+        if address := re.search(r"http://127[^?\s]+", line):
+            return address.group()
     raise command_line.UserError(f"TensorBoard does not start: {' '.join(lines)}")
 
 
@@ -131,14 +122,11 @@ def show_cards(page: Page, address: str, tags: str, runs: str = "") -> Locator:
     return view
 
 
-def show_graph(page: Page, address: str, aside: list[str] = ()) -> Locator:
-    """The graph's top level, with some of its nodes set aside, once it stands still."""
+def show_graph(page: Page, address: str) -> Locator:
+    """The top level of the first graph there is, the slide's, once it stands still."""
     page.goto(f"{address}#graphs")
     graph = page.locator("g.core").first
     graph.locator("g.node").first.wait_for()
-    for name in aside:
-        graph.locator(f'g.node[data-name="{name}"] > g.nodeshape').click()
-        page.get_by_role("button", name="Remove from main graph").click()
     page.get_by_text("Fit to screen").click()
     wait_until_still(page, lambda: (graph.bounding_box(), graph.inner_html()))
     page.mouse.click(page.viewport_size["width"] - 300, page.viewport_size["height"] - 50)  # selects nothing
@@ -167,7 +155,8 @@ def wait_until_still(page: Page, look: Callable[[], object]) -> None:
 def save(name: str, *pictures: bytes, colors: int = 256) -> None:
     """Writes screenshots, one under the other, as a small PNG that is 1600 pixels wide or less."""
     parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
-    whole = Image.new("RGB", (max(part.width for part in parts), sum(part.height for part in parts)), "white")
+    width = max(500, *(part.width for part in parts))  # a narrow picture would be drawn large
+    whole = Image.new("RGB", (width, sum(part.height for part in parts)), "white")
     top = 0
     for part in parts:
         whole.paste(part, (0, top))
@@ -209,7 +198,7 @@ def take(browser: Browser, runs: Path) -> None:
     for name in RUNS:
         if "/" not in name:
             with serve(runs / name) as address:
-                graph = show_graph(open_page(browser, width=1500, height=900), address, ASIDE.get(name, []))
+                graph = show_graph(open_page(browser, width=1500, height=900), address)
                 save(f"{name}_graph", around(graph))
     with serve(runs / "vae") as address:
         page = open_page(browser, width=1420)

@@ -1,11 +1,11 @@
 """Makes the lecture's texts: `make lectures`.
 
-It records what the scripts' runs have measured in results.json, copies their figures and draws the diagrams, and
-renders the templates in text/ to the notes and the READMEs, so that no number, code or figure in them is copied by
+It records in results.json what the scripts' runs and measure.py have measured, copies the runs' pictures and draws the
+diagrams, and renders templates/ to the notes and the READMEs, so that no number, code or picture in them is copied by
 hand. Then it renders the notes once more as HTML, for reading without GitHub.
 
-    python -m lectures.make                        # all of it, from the runs in runs/
-    python -m lectures.make --no-record-results    # the texts alone, from the results.json there is
+    python -m lectures.source.build                        # all of it, from the runs in runs/
+    python -m lectures.source.build --no-record-results    # the texts alone, from the results.json there is
 """
 
 import ast
@@ -17,14 +17,16 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
-import tyro
+
+from lecture10_vae.utils import command_line
 
 HERE = Path(__file__).resolve().parent
-REPOSITORY = HERE.parent
-HTML = HERE  # beside the Markdown, whose links then work in it too
+LECTURES, REPOSITORY = HERE.parents[0], HERE.parents[1]
+TEMPLATES, RESULTS, FIGURES = HERE / "templates", HERE / "results.json", LECTURES / "figures"
+HTML = LECTURES  # beside the Markdown, whose links then work in it too
 TEXTS = {  # template: what it is rendered to
-    "lecture10_vae.md": HERE / "lecture10_vae.md",
-    "lecture10_vae.zh.md": HERE / "lecture10_vae.zh.md",
+    "lecture10_vae.md": LECTURES / "lecture10_vae.md",
+    "lecture10_vae.zh.md": LECTURES / "lecture10_vae.zh.md",
     "README.md": REPOSITORY / "README.md",
     "README.zh.md": REPOSITORY / "README.zh.md",
 }
@@ -43,29 +45,32 @@ RUNS = [  # folders in runs/, made by `make lecture`
 
 
 def record(runs: Path) -> dict:
-    """What results.json holds: each run's results and history, what the printed forms cost, date, seed and versions."""
-    from lectures import as_printed, questions  # here, since rendering alone needs no TensorFlow
+    """What results.json holds: the runs' results and histories, what we measured besides, date, seed and versions."""
+    from lectures.source import as_printed, measure  # here, since rendering alone needs no TensorFlow
 
-    found = {}
+    results = {}
     for name in RUNS:
-        found[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
-        versions, seed = found[name].pop("versions"), found[name]["seed"]
+        results[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
+        versions, seed = results[name].pop("versions"), results[name]["seed"]
         history = runs / name / "history.json"
         if history.exists():
-            found[name]["history"] = json.loads(history.read_text(encoding="utf-8"))
-    checkpoint = str(runs / "vae" / "checkpoints" / f"epoch-{found['vae']['epochs']}")
-    found |= {"as_printed": as_printed.measure(checkpoint), "questions": questions.measure(checkpoint)}
-    found |= {"date": datetime.date.today().isoformat(), "seed": seed, "versions": versions}
-    return found
+            results[name]["history"] = json.loads(history.read_text(encoding="utf-8"))
+    results["as_printed"] = as_printed.measure(runs / "vae")
+    results["questions"] = measure.questions(runs / "vae")
+    results["held_out"] = measure.epochs_on_held_out()
+    results["seeds"] = measure.over_seeds()
+    results["edited"] = measure.with_four_times_the_divergence()
+    results["own"] = measure.with_black_and_white_exchanged(runs / "vae")
+    return results | {"date": datetime.date.today().isoformat(), "seed": seed, "versions": versions}
 
 
-def copy_figures(runs: Path) -> None:
-    """Those of the scripts' figures that a text shows, as figures/<run>_<name>.png."""
-    shown = "".join((HERE / "text" / template).read_text(encoding="utf-8") for template in TEXTS)
+def copy_pictures(runs: Path) -> None:
+    """Those of the scripts' pictures that a text shows, as figures/<run>_<name>.png."""
+    shown = "".join((TEMPLATES / template).read_text(encoding="utf-8") for template in TEXTS)
     for name in RUNS:
-        for figure in sorted((runs / name / "figures").glob("*.png")):
-            if f"figures/{name}_{figure.name}" in shown:
-                shutil.copyfile(figure, HERE / "figures" / f"{name}_{figure.name}")
+        for picture in sorted((runs / name / "pictures").glob("*.png")):
+            if f"figures/{name}_{picture.name}" in shown:
+                shutil.copyfile(picture, FIGURES / f"{name}_{picture.name}")
 
 
 def code(path: str, *names: str) -> str:
@@ -114,7 +119,7 @@ def render(name: str, results: dict) -> str:
     from lectures.solutions.answers import ANSWERS
 
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(HERE / "text"),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         block_start_string="<%",
         block_end_string="%>",
@@ -129,7 +134,9 @@ def render(name: str, results: dict) -> str:
     environment.filters |= {"number": number, "percent": percent}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
-    return join_chinese_lines(environment.get_template(name).render(**values, **results))
+    text = join_chinese_lines(environment.get_template(name).render(**values, **results))
+    template = (TEMPLATES / name).relative_to(REPOSITORY).as_posix()
+    return f"<!-- Made by make lectures from {template}: edit that. -->\n\n{text}"
 
 
 def join_chinese_lines(text: str) -> str:
@@ -142,7 +149,7 @@ def to_html(path: Path) -> None:
     """Renders a text in Markdown as one HTML file beside it, with its pictures in it and its maths as MathML."""
     import pypandoc  # here, since the tests render the Markdown only
 
-    title = path.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+    title = re.search("^# (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
     pypandoc.convert_file(
         str(path),
         "html5",
@@ -152,8 +159,8 @@ def to_html(path: Path) -> None:
             "--standalone",
             "--mathml",
             "--embed-resources",
-            f"--resource-path={HERE}",
-            f"--css={HERE / 'text' / 'page.css'}",
+            f"--resource-path={LECTURES}",
+            f"--css={TEMPLATES / 'page.css'}",
             f"--metadata=pagetitle:{title}",
             f"--metadata=lang:{'zh-Hans' if path.stem.endswith('.zh') else 'en'}",
         ],
@@ -164,17 +171,16 @@ def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
     """Makes the lecture's texts from the runs there are.
 
     Args:
-        record_results: read the runs, copy their figures and draw the diagrams first.
+        record_results: read the runs, measure the rest, copy pictures and draw the diagrams first.
         runs: the folder with the runs of `make lecture`.
     """
-    results_file = HERE / "results.json"
     if record_results:
-        from lectures import diagrams
+        from lectures.source import diagrams
 
-        results_file.write_text(json.dumps(record(runs), indent=1) + "\n")
-        copy_figures(runs)
-        diagrams.draw(runs, HERE / "figures")
-    results = json.loads(results_file.read_text(encoding="utf-8"))
+        RESULTS.write_text(json.dumps(record(runs), indent=1) + "\n")
+        copy_pictures(runs)
+        diagrams.draw(runs, FIGURES)
+    results = json.loads(RESULTS.read_text(encoding="utf-8"))
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
         print(path.relative_to(REPOSITORY))
@@ -184,4 +190,4 @@ def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
 
 
 if __name__ == "__main__":
-    tyro.cli(main)
+    command_line.run(main)

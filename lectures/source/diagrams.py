@@ -3,13 +3,11 @@
 from pathlib import Path
 
 import daft
-import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from lecture10_vae import bayesian_network, vae
-from lecture10_vae.tf1 import tf
+from lecture10_vae.load_run import load_run
 from lecture10_vae.utils import mnist, plotting
 
 
@@ -43,15 +41,13 @@ def plate_bayesian_network(run: Path) -> Figure:
     plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
     diagram = plates.render().figure
 
-    with tf.Graph().as_default(), tf.Session() as session:
-        graph = bayesian_network.build_graph()
-        restore(session, run)
-        mean, stddev = session.run([graph.mean, graph.stddev])
+    session, model = load_run(run)
+    with session:
+        mean, stddev = session.run([model.mean, model.stddev])
     middle, corner = 14 * 28 + 14, 0  # a pixel that most digits have, and one that none has
-    with matplotlib.rc_context(plotting.STYLE):
-        figure = Figure(figsize=(14, 4.8), layout="constrained")
-        left, right = figure.subplots(1, 2, width_ratios=[1, 2])
-        left.imshow(picture_of(diagram))
+    with plotting.new_picture(14, 4.8) as picture:
+        left, right = picture.subplots(1, 2, width_ratios=[1, 2])
+        left.imshow(to_pixels(diagram))
         left.axis("off")
         values = np.linspace(-1.6, 1.6, 1_000)
         for digit in (0, 1, 3):
@@ -61,38 +57,36 @@ def plate_bayesian_network(run: Path) -> Figure:
         right.plot(values, norm.pdf(values), "k--", label="the prior, N(0, 1)")
         right.set(xlabel="weight", ylabel="density", title="Q of four weights after training")
         right.legend(loc="upper left", fontsize=13)
-    return figure
+    return picture
 
 
 def vae_model(run: Path) -> Figure:
     """Slide 10 with a test digit going in and coming out: encoder, Q(z|x) with a drawn code, decoder."""
     test = mnist.load("test")
     image = test.images[test.labels == 0][:1]
-    with tf.Graph().as_default(), tf.Session() as session:
-        graph = vae.build_graph()
-        restore(session, run)
-        fetches = [graph.mean, graph.stddev, graph.code, tf.sigmoid(graph.logit)]
-        (mean,), (stddev,), (code,), decoded = session.run(fetches, {graph.images: image})
-        codes = session.run(graph.mean, {graph.pixels: test.pixels})
-    with matplotlib.rc_context(plotting.STYLE):
-        figure = Figure(figsize=(15, 4.2))
-        for left, picture, title in ((0.02, image, "image x"), (0.8, decoded, "P(x|z), its mean")):
-            axes = figure.add_axes((left, 0.12, 0.18, 0.66))
-            plotting.show_images(axes, picture, columns=1)
+    session, model = load_run(run)
+    with session, session.graph.as_default():
+        fetches = [model.mean, model.stddev, model.code, model.dist.mean()]
+        (mean,), (stddev,), (code,), decoded = session.run(fetches, {model.images: image})
+        codes = session.run(model.mean, {model.images: test.images})
+    with plotting.new_picture(15, 4.2, layout=None) as picture:
+        for left, shown, title in ((0.02, image, "image x"), (0.8, decoded, "P(x|z), its mean")):
+            axes = picture.add_axes((left, 0.12, 0.18, 0.66))
+            plotting.show_images(axes, shown, columns=1)
             axes.set_title(title)
-        plane = figure.add_axes((0.39, 0.17, 0.22, 0.72))
+        plane = picture.add_axes((0.39, 0.17, 0.22, 0.72))
         plane.scatter(*codes.T, c="lightgray", s=1, linewidths=0)
-        plane.plot(*plotting.ellipse(mean, np.diag(stddev**2)), label="Q(z|x)")
+        plane.plot(*plotting.half_mass_ellipse(mean, np.diag(stddev**2)), label="Q(z|x)")
         plane.plot(*code, "r*", markersize=12, label="a code z")
         plane.set(xlabel="$z_1$", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
         plane.set_ylabel("$z_2$", rotation=0)
         plane.legend(fontsize=12, loc="lower left")
         for left, right, name in ((0.215, 0.365, "encoder"), (0.62, 0.785, "decoder")):
-            figure.text((left + right) / 2, 0.56, name, ha="center")
+            picture.text((left + right) / 2, 0.56, name, ha="center")
             arrow = {"arrowstyle": "-|>", "mutation_scale": 28, "linewidth": 2.5, "color": "tab:blue"}
             plane.annotate("", (right, 0.47), (left, 0.47), "figure fraction", "figure fraction", arrow)
-            figure.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize=13, color="gray")
-    return figure
+            picture.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize=13, color="gray")
+    return picture
 
 
 def new_plates(shape: list[float]) -> daft.PGM:
@@ -100,13 +94,8 @@ def new_plates(shape: list[float]) -> daft.PGM:
     return daft.PGM(shape, origin=[0, 0], grid_unit=2.6, node_unit=1.4, line_width=2)
 
 
-def picture_of(figure: Figure) -> np.ndarray:
-    """A figure as pixels, to be set into another."""
-    figure.set_dpi(150)
-    figure.canvas.draw()
-    return np.asarray(figure.canvas.buffer_rgba())
-
-
-def restore(session: tf.Session, run: Path) -> None:
-    """Loads the weights of a run's last epoch."""
-    tf.train.Saver().restore(session, tf.train.latest_checkpoint(str(run / "checkpoints")))
+def to_pixels(diagram: Figure) -> np.ndarray:
+    """A diagram's pixels, to be set into a picture."""
+    diagram.set_dpi(150)
+    diagram.canvas.draw()
+    return np.asarray(diagram.canvas.buffer_rgba())

@@ -1,0 +1,37 @@
+"""Slides 4-6: the notes' exercises, for you to write.
+
+    python lectures/exercises/lower_bound.py
+
+prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
+solution of each.
+"""
+
+from lecture10_vae import lower_bound
+from lecture10_vae.studies import bound_on_grid, evidence
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import command_line
+from lectures.solutions.answers import compare
+
+
+def gap_of_the_prior() -> float:
+    """Exercise 1: How far below ln P(x) does the bound stay if Q(z) is the prior? In nats."""
+    raise NotImplementedError
+
+
+def gap_when_twice_as_bent() -> float:
+    """Exercise 2: How far does the best diagonal Gaussian stay below it if the decoder is twice as bent? In nats."""
+    raise NotImplementedError
+
+
+def gap_with_fifty_samples() -> float:
+    """Exercise 3: How far with the script's decoder, if 50 samples of that Gaussian make one bound? In nats."""
+    raise NotImplementedError
+
+
+def main() -> None:
+    """Prints what each exercise comes to, beside the answer in the notes."""
+    compare("lower_bound", gap_of_the_prior, gap_when_twice_as_bent, gap_with_fifty_samples)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

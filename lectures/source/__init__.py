@@ -1,0 +1,1 @@
+"""What makes the lecture's texts, figures and numbers: `make lectures` and `make screenshots`."""
