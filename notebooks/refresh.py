@@ -4,34 +4,68 @@ make notebooks                                      # all of them
 python notebooks/refresh.py notebooks/4_vae.ipynb   # some
 """
 
+import queue
 import sys
 import tempfile
+import time
 from pathlib import Path
 
 import nbformat
+from jupyter_client.asynchronous import AsyncKernelClient
+from jupyter_client.channels import AsyncZMQSocketChannel
 from nbclient import NotebookClient
+from traitlets import Type
 from traitlets.config import Config
 
 NOTEBOOKS = sorted(Path(__file__).resolve().parent.glob("*.ipynb"))
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+class Channel(AsyncZMQSocketChannel):
+    """Looks each second whether a message is there, as ZeroMQ now and then forgets to announce one."""
+
+    async def get_msg(self, timeout: float | None = None) -> dict:
+        """The next message; raises queue.Empty if none comes within so many seconds."""
+        end = time.monotonic() + (float("inf") if timeout is None else timeout)
+        while (left := end - time.monotonic()) > 1:
+            try:
+                return await super().get_msg(1)
+            except queue.Empty:
+                pass
+        return await super().get_msg(max(left, 0))
+
+
+class Client(AsyncKernelClient):
+    """A kernel's client whose messages come through such channels."""
+
+    shell_channel_class = Type(Channel)
+    iopub_channel_class = Type(Channel)
+
+
 def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[dict]:
     """Runs all cells in order, in a fresh kernel with `folder` as its working directory, and replaces their outputs.
 
-    Leaves out what is another each time: when a cell ran, and sliders, which without a reader only have a random name.
+    Leaves out what is another each time: when a cell ran, and widgets (sliders, progress bars), which without a reader
+    only have a random name.
 
     Returns:
         What the sliders show, which the notebook does not keep.
     """
     client = NotebookClient(
         notebook,
-        timeout=100,  # seconds; no cell takes a tenth, but a reply that ZeroMQ forgot to announce is only found then
+        timeout=300,  # seconds for a cell to run; none takes a tenth of it
+        iopub_timeout=60,  # and then for the rest of its output
+        raise_on_iopub_timeout=True,
         kernel_name="python3",
         record_timing=False,
         coalesce_streams=True,
         resources={"metadata": {"path": str(folder)}},
-        config=Config(KernelManager={"transport_encryption": "auto"}),  # else each kernel warns
+        config=Config(
+            KernelManager={
+                "transport_encryption": "auto",  # else each kernel warns
+                "client_class": f"{__name__}.{Client.__name__}",
+            }
+        ),
     )
     client.execute()
     for cell in notebook.cells:
