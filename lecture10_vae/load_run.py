@@ -1,9 +1,11 @@
-"""A trained model to use, from the folder of its run:
+"""A trained model to use, from the folder of its run.
 
-from lecture10_vae.load_run import load_run
+    from lecture10_vae.load_run import load_run
 
-session, model = load_run("runs/vae")
-codes = session.run(model.mean, {model.images: images})
+    session, model = load_run("runs/vae")
+    codes = session.run(model.mean, {model.images: images})
+
+The notes' section "Use a trained model" shows more.
 """
 
 import importlib

@@ -75,10 +75,10 @@ def check_vae(logdir: Path) -> dict:
 
     Raises UserError if it holds anything else than a VAE with a code of two dimensions.
     """
-    config = read_config(logdir) or {"script": "nothing"}
     if not logdir.exists() or not any(logdir.iterdir()):
         return {}
-    if config["script"] != "vae" or config["code_size"] != 2:
+    config = read_config(logdir)
+    if config is None or config["script"] != "vae" or config["code_size"] != 2:
         raise command_line.UserError(f"{logdir} holds no VAE with a code of two dimensions: give another --vae-logdir.")
     return config
 

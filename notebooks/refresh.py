@@ -1,7 +1,9 @@
 """Runs the notebooks, each in a fresh kernel, and keeps what they show.
 
-make notebooks                                      # all of them
-python notebooks/refresh.py notebooks/4_vae.ipynb   # some
+    make notebooks                                      # all of them
+    python notebooks/refresh.py notebooks/4_vae.ipynb   # some
+
+What they show is committed with them.
 """
 
 import queue

@@ -1,10 +1,18 @@
 """The scripts' training loop without the folder of a run, for whoever needs trained models by the dozen."""
 
+from collections.abc import Iterator
+
 from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
 from lecture10_vae.utils import mnist
 
 
-def train(
+def train(*args, **options) -> None:
+    """Trains as `train_epochs` does, whose arguments it takes, to the last epoch."""
+    for _ in train_epochs(*args, **options):
+        pass
+
+
+def train_epochs(
     session: tf.Session,
     optimize: tf.Operation,
     data: mnist.Dataset,
@@ -12,7 +20,7 @@ def train(
     *placeholders: tf.Tensor,
     batch_size: int = 100,
     seed: int = 0,
-) -> None:
+) -> Iterator[int]:
     """Trains the session's graph from the start, on the same mini-batches in the same order as a script does.
 
     Args:
@@ -20,6 +28,9 @@ def train(
         placeholders: the graph's for the images and, if it takes them, the labels.
         batch_size: images in a mini-batch.
         seed: of the order of the images.
+
+    Yields:
+        Each epoch, once it is done.
     """
     pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
     feeds = dict(zip(placeholders, (pixels, labels), strict=False))  # an auto-encoder takes no labels
@@ -29,3 +40,4 @@ def train(
         for batch in mnist.batches(data, batch_size, [seed, epoch], BATCHES_PER_RUN):
             fed = {pixels: batch.pixels, labels: batch.labels}
             session.run(optimize_batches, {placeholder: fed[placeholder] for placeholder in feeds.values()})
+        yield epoch

@@ -1,7 +1,4 @@
-"""An epoch of a run in one file: the weights by name, the run's configuration and its history so far.
-
-checkpoints/epoch-<n>.npz
-"""
+"""An epoch of a run in one file, checkpoints/epoch-<n>.npz: weights by name, configuration, and history so far."""
 
 import contextlib
 import json

@@ -11,8 +11,8 @@ import numpy as np
 from lecture10_vae import classification, regression, vae
 from lecture10_vae.load_run import load_run
 from lecture10_vae.studies import codes
-from lecture10_vae.studies.training import train
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf, tfd
+from lecture10_vae.studies.training import train, train_epochs
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
 
 SEEDS = range(5)
@@ -57,14 +57,8 @@ def evaluate_epochs(
     """Trains the script's network on the data, and yields what it evaluates on held-out images after each epoch."""
     with tf.Graph().as_default(), tf.Session() as session:
         model = script.build_graph(seed=seed)
-        pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
-        feeds = dict(zip(placeholders(model), (pixels, labels), strict=True))
-        optimize_batches = each_batch(model.optimize, 100, feeds)
-        session.run(tf.global_variables_initializer())
         images = held_out.images
-        for epoch in range(1, epochs + 1):
-            for batch in mnist.batches(data, 100, [seed, epoch], BATCHES_PER_RUN):
-                session.run(optimize_batches, {pixels: batch.pixels, labels: batch.labels})
+        for _ in train_epochs(session, model.optimize, data, epochs, *placeholders(model), seed=seed):
             yield script.evaluate(session, model, images, held_out.labels)
 
 
