@@ -146,8 +146,8 @@ def main(
                     session.run(optimize_batches, {pixels: batch.pixels, index: batch.labels})
             run.write("train", epoch, {"elbo": session.run(model.elbo, whole).mean()})
             run.save(session, epoch)
-        elbo = session.run(model.elbo, whole).mean()
-        log_likelihood = evidence.by_quadrature(session, model, test.images).mean()
+        elbo, mean = session.run([model.elbo, model.mean], whole)
+        log_likelihood = evidence.by_quadrature(session, model, test.images, evidence.reach(mean)).log_likelihood.mean()
         print(f"ln P(x) of its decoder on {len(test.pixels):,} test images {log_likelihood:.2f}, by quadrature")
 
         session, model = trained_vae(vae_logdir, data_dir)
@@ -159,7 +159,7 @@ def main(
             pictures.draw(session, model, test, measured, run.pictures_dir)
         return run.finish(
             "posteriors.png",
-            train_elbo_nats=elbo,
+            train_elbo_nats=elbo.mean(),
             slide_7_test_log_likelihood_nats=log_likelihood,
             test_images=len(test.pixels),
             **numbers,
