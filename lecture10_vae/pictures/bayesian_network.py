@@ -12,7 +12,11 @@ from lecture10_vae.utils.mnist import Dataset
 from lecture10_vae.utils.run import Run
 
 PARTS = {"expected_entropy_nats": "left open by the data", "mutual_information_nats": "left open by the weights"}
-PART_COLORS = ["#7fb2d9", "#ffb366"]
+PART_STYLES = [  # of areas
+    {"facecolor": plotting.LIGHT_BLUE, "edgecolor": plotting.BLUE},
+    {"facecolor": plotting.BLUE, "edgecolor": plotting.LIGHT_BLUE, "hatch": "\\\\"},
+]
+POINT_ESTIMATE = {"color": plotting.ORANGE, "linestyle": "dashed", "marker": "s", "label": "point estimate"}
 
 
 def summarize(model: SimpleNamespace) -> tf.Tensor:
@@ -65,18 +69,24 @@ def draw_doubtful(prediction: np.ndarray, test: Dataset):
     entropy = uncertainty.split_entropy(prediction)
     chosen = np.concatenate([np.argsort(-entropy.expected_entropy)[:6], np.argsort(-entropy.mutual_information)[:6]])
     draws = prediction[:, chosen]
-    title = "Doubtful test digits, a dot for each draw of the weights: above, each draw doubts; below, they disagree"
+    title = (
+        "Test digits, and the answers by each draw of the weights: above, those that\n"
+        "each draw doubts most; below, those on which draws disagree most"
+    )
     shown = {"draws": draws, "name": "probability", "title": title}
     return draw_outputs(test.images[chosen], test.labels[chosen], draws.mean(axis=0), **shown)
 
 
 def draw_weights(mean: np.ndarray, stddev: np.ndarray):
     """The mean and the stddev of weights [784, 10], each as ten pictures, one for each class."""
+    from matplotlib.colors import LinearSegmentedColormap
+
     limit = np.quantile(np.abs(mean), 0.995)
-    with plotting.new_picture(16, 4.4) as picture:
+    for_or_against = LinearSegmentedColormap.from_list("", [plotting.BLUE, "white", plotting.ORANGE])
+    with plotting.new_picture(16, 4.6) as picture:
         axes = picture.subplots(2, 1, sharex=True)
         for axis, name, values, colors, least in zip(
-            axes, ("mean", "stddev"), (mean, stddev), ("RdBu_r", "viridis"), (-limit, 0), strict=True
+            axes, ("mean", "stddev"), (mean, stddev), (for_or_against, "viridis"), (-limit, 0), strict=True
         ):
             most = limit if least else 1
             pictures = plotting.tile(values.T.reshape(10, 28, 28), columns=10)
@@ -86,7 +96,7 @@ def draw_weights(mean: np.ndarray, stddev: np.ndarray):
             for edge in range(28, 280, 28):
                 axis.axvline(edge - 0.5, color="white", linewidth=3)
             picture.colorbar(shown, ax=axis, aspect=8, pad=0.01, extend="both" if least else "neither")
-        axes[0].set_title("What each pixel says for a digit (red) or against it (blue), and how unsure that is")
+        axes[0].set_title("What each pixel says for a digit (orange) or against it (blue), and how unsure that is")
         axes[0].tick_params("x", length=0)
         axes[1].set(xticks=28 * np.arange(10) + 13.5, xticklabels=range(10), xlabel="digit")
     return picture
@@ -95,22 +105,26 @@ def draw_weights(mean: np.ndarray, stddev: np.ndarray):
 def draw_rotation(turned: np.ndarray, degrees: list[float], bayesian: dict, point_estimate: dict):
     """Accuracy and entropies, lists over degrees by name for each predictor, over one digit so turned [A, 28, 28]."""
     half = (degrees[1] - degrees[0]) / 2
-    with plotting.new_picture(16, 11) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         upper, lower, strip = picture.subplots(3, 1, sharex=True, height_ratios=[2, 3, 1])
-        upper.plot(degrees, bayesian["accuracy"], "o-", label="Bayesian")
-        upper.plot(degrees, point_estimate["accuracy"], "s--", color="black", label="point estimate")
-        upper.set(ylabel="accuracy", ylim=(0, 1), title="Test digits, turned: is it less sure where it is less right?")
-        upper.legend()
-        values, labels = [bayesian[name] for name in PARTS], [f"Bayesian, {part}" for part in PARTS.values()]
-        lower.stackplot(degrees, values, labels=labels, colors=PART_COLORS)
-        lower.plot(degrees, point_estimate["entropy_nats"], "s--", color="black", label="point estimate")
-        lower.axhline(np.log(10), color="gray", linestyle=":", label="no idea: ln 10")
-        lower.set(ylabel="mean entropy, nats", ylim=(0, 2.5))
-        lower.legend(ncols=2, loc="center right")
+        # The two may coincide: a broad line under a thin one
+        upper.plot(degrees, bayesian["accuracy"], color=plotting.LIGHT_BLUE, linewidth=14, label="Bayesian")
+        upper.plot(degrees, point_estimate["accuracy"], **POINT_ESTIMATE)
+        upper.set(ylabel="accuracy", ylim=(0, 1), xlim=(degrees[0] - half, degrees[-1] + half))
+        upper.set_title("Test digits, turned: is it less sure where it is less right?")
+        upper.legend(frameon=False)
+        below = np.zeros(len(degrees))
+        for (name, part), style in zip(PARTS.items(), PART_STYLES, strict=True):
+            above = below + bayesian[name]
+            lower.fill_between(degrees, below, above, label=f"Bayesian, {part}", **style)
+            below = above
+        lower.plot(degrees, point_estimate["entropy_nats"], **POINT_ESTIMATE)
+        lower.axhline(np.log(10), color=plotting.GRAY, linestyle="dotted", label="no idea: ln 10")
+        lower.set(ylabel="entropy, nats", ylim=(0, 2.5))
+        lower.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.93), frameon=False)
         extent = (degrees[0] - half, degrees[-1] + half, 0, 1)
-        strip.imshow(
-            plotting.tile(turned, len(turned)), cmap=plotting.INK, vmin=0, vmax=1, extent=extent, aspect="auto"
-        )
+        turned = plotting.tile(turned, len(turned))
+        strip.imshow(turned, cmap=plotting.INK, vmin=0, vmax=1, extent=extent, aspect="auto")
         strip.set(xlabel="degrees", xticks=degrees, yticks=[])
         strip.spines[:].set_visible(False)
     return picture
@@ -119,20 +133,21 @@ def draw_rotation(turned: np.ndarray, degrees: list[float], bayesian: dict, poin
 def draw_unfamiliar(examples: dict[str, np.ndarray], bayesian: dict, point_estimate: dict):
     """Mean entropies of named sets of images for each predictor, over the first four of each set [N, 28, 28]."""
     places = np.arange(len(examples))
-    with plotting.new_picture(16, 9) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         grid = picture.add_gridspec(2, len(examples), height_ratios=[4, 1])
         axes = picture.add_subplot(grid[0, :])
         below = np.zeros(len(examples))
-        for (name, part), color in zip(PARTS.items(), PART_COLORS, strict=True):
+        for (name, part), style in zip(PARTS.items(), PART_STYLES, strict=True):
             values = np.array([bayesian[images][name] for images in examples])
-            axes.bar(places - 0.2, values, 0.36, below, color=color, label=f"Bayesian, {part}")
+            axes.bar(places - 0.2, values, 0.36, below, label=f"Bayesian, {part}", **style)
             below += values
         plain = [point_estimate[images]["entropy_nats"] for images in examples]
-        axes.bar(places + 0.2, plain, 0.36, color="gray", label="point estimate")
-        axes.axhline(np.log(10), color="gray", linestyle=":", label="no idea: ln 10")
+        style = {"facecolor": plotting.LIGHT_ORANGE, "edgecolor": plotting.ORANGE, "hatch": plotting.HATCH}
+        axes.bar(places + 0.2, plain, 0.36, label="point estimate", **style)
+        axes.axhline(np.log(10), color=plotting.GRAY, linestyle="dotted", label="no idea: ln 10")
         axes.set(xticks=places, xticklabels=examples, xlim=(-0.5, len(examples) - 0.5), ylabel="mean entropy, nats")
-        axes.set(title="Is it less sure of what it was not trained on?", ylim=(0, 3))
-        axes.legend(ncols=2, loc="upper center")
+        axes.set(title="Is it less sure of what it was not trained on?", ylim=(0, 3.1), yticks=[0, 0.5, 1, 1.5, 2])
+        axes.legend(ncols=2, loc="upper center", frameon=False)
         for place, images in enumerate(examples.values()):
             apart = np.pad(images[:4], [(0, 0), (2, 2), (2, 2)])
             plotting.show_images(picture.add_subplot(grid[1, place]), apart, columns=4)
@@ -147,16 +162,18 @@ def draw_pruning(kept: list[float], **accuracy: list[float]):
         "effect": "|weight| x pixel's stddev",
         "signal_to_noise": "|mean| / stddev",
     }
-    with plotting.new_picture(12, 8) as picture:
+    blue, orange = plotting.BLUE, plotting.ORANGE
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
-        for (name, values), style in zip(accuracy.items(), ("o-", "^-", "s--", "v:"), strict=True):
+        styles = (("o-", blue, blue), ("o:", blue, "white"), ("s:", orange, "white"), ("s-", orange, orange))
+        for (name, values), (style, color, face) in zip(accuracy.items(), styles, strict=True):
             predictor, _, sign = name.rpartition("by_")
             label = f"{'point estimate' if predictor else 'Bayesian'}, largest {signs[sign]}"
-            axes.plot(kept, values, style, color="black" if predictor else None, label=label)
+            axes.plot(kept, values, style, color=color, markerfacecolor=face, label=label)
         axes.set(xscale="log", ylim=(0, 1), xlabel="weights kept; the others are set to zero", ylabel="accuracy")
         axes.set_xticks(kept, [f"{fraction:.0%}" for fraction in kept])
         axes.set_xticks([], minor=True)
-        axes.set_title("Test accuracy: which weights can go?")
+        axes.set_title("Accuracy on test images with fewer and fewer weights: which can go?")
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper left", fontsize=14)
+        picture.legend(loc="outside lower center", ncols=2, frameon=False)
     return picture

@@ -22,10 +22,27 @@ def draw(
     ellipses = [(f"step {step}", record["mean"], record["covariance"]) for step, record in records.items()]
     plotting.save(draw_walk(codes, log_joint, ellipses, (best.mean, best.covariance)), run.pictures_dir / "walk.png")
     bounds = [record["bound"] for record in records.values()]
-    plotting.save(draw_bound(list(records), bounds, records[0]["evidence"]), run.pictures_dir / "bound.png")
+    picture = draw_bound(list(records), bounds, records[0]["evidence"], best.bound)
+    plotting.save(picture, run.pictures_dir / "bound.png")
     lines = np.stack(np.meshgrid(*[np.linspace(-3, 3, 31)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     decoded, observation = session.run([model.dist.mean(), model.observation], {model.code: lines})
-    plotting.save(draw_decoder(lines, decoded, observation), run.pictures_dir / "decoder.png")
+    likely = likely_codes(codes, log_joint)
+    mean, covariance = session.run([model.dist.mean(), model.dist.covariance()], {model.code: likely})
+    covariance = np.broadcast_to(covariance, (len(likely), 2, 2))
+    picture = draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariance))
+    plotting.save(picture, run.pictures_dir / "decoder.png")
+
+
+def likely_codes(codes: np.ndarray, log_joint: np.ndarray) -> np.ndarray:
+    """Three codes [3, 2] of a grid that may have made the observation: for three of z_1, the most probable z_2 each.
+
+    The three of z_1 are the quantiles 5, 50 and 95 percent of the posterior.
+    """
+    points = round(np.sqrt(len(codes)))
+    mass = np.exp(log_joint - log_joint.max()).reshape(points, points)
+    share = np.cumsum(mass.sum(axis=1)) / mass.sum()
+    rows = np.searchsorted(share, [0.05, 0.5, 0.95])
+    return codes.reshape(points, points, 2)[rows, mass[rows].argmax(axis=1)]
 
 
 def draw_walk(codes: np.ndarray, log_joint: np.ndarray, ellipses: list[tuple], best: tuple):
@@ -35,48 +52,91 @@ def draw_walk(codes: np.ndarray, log_joint: np.ndarray, ellipses: list[tuple], b
         ellipses: title, mean [2] and covariance [2, 2] for each step.
         best: mean and covariance of the best that the walk could reach.
     """
-    with plotting.new_picture(11, 11) as picture:
-        axes = picture.add_subplot()
+    with plotting.new_picture(*plotting.SCREEN) as picture:
+        axes = picture.add_subplot(aspect="equal")
         plotting.fill_posterior(axes, codes, log_joint)
-        colors = plotting.colors("plasma", np.linspace(0, 0.85, len(ellipses)))
+        colors = plotting.colors("plasma", np.linspace(0, 0.8, len(ellipses)))
         for color, (title, mean, covariance) in zip(colors, ellipses, strict=True):
             axes.plot(*plotting.half_mass_ellipse(mean, covariance), color=color, label=title)
-        axes.plot(*plotting.half_mass_ellipse(*best), "--", color="black", label="family's best")
-        axes.plot(*zip(*[mean for _, mean, _ in ellipses], strict=True), "o-", color="gray", markersize=4, linewidth=1)
-        axes.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="$z_1$", ylabel="$z_2$")
-        axes.set_title("Q(z) walks to P(z|x): the ellipses hold half the mass")
-        axes.legend(loc="upper right", fontsize=13)
+        axes.plot(*plotting.half_mass_ellipse(*best), "--", color="black", label="its family's best")
+        means = [mean for _, mean, _ in ellipses]
+        axes.plot(*zip(*means, strict=True), "o-", color=plotting.GRAY, markersize=5, linewidth=1, label="Q(z)'s mean")
+        axes.set(xlim=(-3, 3), ylim=(-3, 3), xlabel="z₁", ylabel="z₂")
+        axes.set_title("Q(z) on its way to P(z|x)")
+        handles, labels = axes.get_legend_handles_labels()
+        handles += plotting.posterior_signs()
+        labels += [f"P(z|x): {held} % of its mass" for held in (50, 90, 99)]
+        title = "Q(z): lines around half its mass"
+        picture.legend(
+            handles, labels, title=title, loc="outside right center", frameon=False, labelspacing=0.3, alignment="left"
+        )
     return picture
 
 
-def draw_bound(steps: list[int], bounds: list[float], evidence: float):
-    """A lower bound by step, and the gap to ln P(x), which is constant."""
-    with plotting.new_picture(11, 7) as picture:
+def draw_bound(steps: list[int], bounds: list[float], evidence: float, best: float | None = None):
+    """A lower bound by step, and the gap to ln P(x), which is constant; the end once more, larger.
+
+    Args:
+        best: the highest bound of Q's family, if known.
+    """
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
-        axes.axhline(evidence, color="black", label="ln P(x)")
-        axes.fill_between(steps, bounds, evidence, alpha=0.25, color="tab:orange", label="the gap: KL[Q(z) || P(z|x)]")
-        axes.plot(steps, bounds, "o-", label="the bound")
-        axes.set_xscale("symlog", linthresh=1)
-        axes.set(xlabel="steps of gradient ascent", ylabel="nats", xticks=steps, xlim=(0, None))
+        inset = axes.inset_axes((0.66, 0.1, 0.25, 0.52))
+        for panel in (axes, inset):
+            panel.axhline(evidence, color=plotting.EXACT, label="ln P(x)")
+            area = {"facecolor": plotting.LIGHT_ORANGE, "edgecolor": plotting.ORANGE, "hatch": "/"}
+            panel.fill_between(steps, bounds, evidence, label="the gap: KL[Q(z) || P(z|x)]", linewidth=0, **area)
+            panel.plot(steps, bounds, "o-", color=plotting.BLUE, label="the bound")
+            panel.set_xscale("symlog", linthresh=1)
+            panel.minorticks_off()
+        axes.set(xlabel="steps of gradient ascent", ylabel="nats", xlim=(0, None))
         axes.set_xticks(steps, [str(step) for step in steps], rotation=45)
-        axes.minorticks_off()
-        axes.legend(loc="lower right")
+        if best is not None:
+            inset.axhline(best, color=plotting.EXACT, linestyle="dashed", label="its family's best")
+        zoom_on_end(inset, steps, bounds, evidence)
+        axes.set_title(f"After {steps[-1]} steps the bound is {evidence - bounds[-1]:.2f} nats below ln P(x)")
+        handles, labels = inset.get_legend_handles_labels()
+        picture.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, columnspacing=1)
     return picture
 
 
-def draw_decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray):
-    """Slide 4: an even grid of codes [points * points, 2], and where a decoder sends it."""
+def zoom_on_end(inset, steps: list[int], bounds: list[float], evidence: float) -> None:
+    """Shows the last three steps alone, with some room to ln P(x)."""
+    last = steps[-3:]
+    height = max(evidence - bounds[-2:][0], 1e-3)
+    inset.set(xlim=(last[0] * 0.9, last[-1] * 1.15), ylim=(evidence - 2 * height, evidence + height / 3))
+    inset.set_xticks(last, [str(step) for step in last])
+    inset.locator_params(axis="y", nbins=5)
+    inset.yaxis.tick_right()
+    inset.spines[:].set_visible(True)
+    inset.set_title("the end, larger", fontsize="medium")
+
+
+def draw_decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray, posterior: tuple, likely: tuple):
+    """Slide 4: an even grid of codes [points * points, 2], where a decoder sends it, and with how much noise.
+
+    Args:
+        posterior: codes and ln P(x,z) as for `plotting.fill_posterior`.
+        likely: codes [K, 2] that may have made the observation, mean [K, 2] and covariance [K, 2, 2] of P(x|z).
+    """
     points = round(np.sqrt(len(codes)))
-    color = plotting.colors("viridis", np.linspace(0, 1, points))
-    with plotting.new_picture(16, 8) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         for axes, places, name in zip(picture.subplots(1, 2), (codes, decoded), ("z", "x"), strict=True):
             grid = places.reshape(points, points, 2)
-            for line in range(0, points, 2):
-                axes.plot(*grid[line].T, color=color[line], linewidth=2)
-                axes.plot(*grid[:, line].T, color="gray", linewidth=1)
-            axes.set(xlabel=f"${name}_1$", ylabel=f"${name}_2$")
-        picture.axes[0].set_title("codes")
-        axes.set_title("where the decoder sends them")
-        axes.plot(*observation, "r*", markersize=22, label="the observation x")
-        axes.legend(loc="lower center")
+            for line in range(0, points, 3):
+                axes.plot(*grid[line].T, color="#c0c0c0", linewidth=2)
+                axes.plot(*grid[:, line].T, color="#c0c0c0", linewidth=1)
+            axes.set(xlabel=f"{name}₁", ylabel=f"{name}₂")
+        left, right = picture.axes
+        left.set_title("Codes, and those that may\nhave made the star: P(z|x)")
+        right.set_title("Where the decoder sends them,\nand 90 % of its noise: P(x|z)")
+        plotting.fill_posterior(left, *posterior, alpha=0.8)
+        for color, marker, code, mean, covariance in zip(
+            (plotting.BLUE, "black", plotting.ORANGE), "osD", *likely, strict=True
+        ):
+            left.plot(*code, marker, color=color, markersize=16)
+            right.plot(*mean, marker, color=color, markersize=16)
+            right.plot(*plotting.mass_ellipse(mean, covariance, 0.9), color=color)
+        right.plot(*observation, "*", color="white", markeredgecolor="black", markersize=34, markeredgewidth=2.5)
+        left.set(xlim=codes[[0, -1], 0], ylim=codes[[0, -1], 1])
     return picture

@@ -11,6 +11,8 @@ from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
 from lecture10_vae.utils.run import Run
 
+AXES = {1: ("z", "digit"), 2: ("z₁", "z₂"), "more": ("1st principal component", "2nd")}  # of codes of that size
+
 
 def summarize(model: SimpleNamespace) -> tf.Tensor:
     """For TensorBoard: histograms of the codes of the images fed, and pictures of samples and reconstructions."""
@@ -62,25 +64,32 @@ def draw(session: tf.Session, model: SimpleNamespace, run: Run, epochs: int, tes
 
 
 def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndarray, name: str = "MNIST"):
-    """Slide 26: for each row its title, a scatter of codes [N, code_size] by label, and ten images [10, 28, 28]."""
-    with plotting.new_picture(16, 2.2 * len(rows) + 1.8, layout=None) as picture:
-        bottom, top = 1.2 / picture.get_figheight(), 1 - 0.6 / picture.get_figheight()
-        grid = picture.add_gridspec(
-            len(rows), 2, width_ratios=[1, 6], left=0.03, right=0.99, bottom=bottom, top=top, wspace=0.02, hspace=0.06
-        )
-        planes = [to_plane(codes, labels) for _, codes, _ in rows]
-        limit = np.quantile(np.abs(planes[-1]), 0.998) * 1.05
-        for row, ((title, _, images), plane) in enumerate(zip(rows, planes, strict=True)):
-            axes = picture.add_subplot(grid[row, 0])
-            points = axes.scatter(
-                *plane.T, c=labels, cmap=plotting.DIGIT_COLORS, vmin=-0.5, vmax=9.5, s=3, linewidths=0
-            )
-            axes.set(ylabel=title, xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal", xticks=[], yticks=[])
+    """Slide 26, its rows as columns, so that the codes get a third of the height.
+
+    Args:
+        rows: for each its title, codes [N, code_size], and ten images [10, 28, 28].
+        labels: of the codes, [N].
+    """
+    planes = [to_plane(codes, labels) for _, codes, _ in rows]
+    low, high = (
+        np.min([plane.min(axis=0) for plane in planes], axis=0),
+        np.max([plane.max(axis=0) for plane in planes], axis=0),
+    )
+    reach = 0.52 * (high - low).max() * np.array([-1, 1])  # a square that holds all codes of all rows
+    (xlim, ylim), (xlabel, ylabel) = np.add.outer((low + high) / 2, reach), AXES.get(rows[0][1].shape[1], AXES["more"])
+    with plotting.new_picture(*plotting.SCREEN, layout=None) as picture:
+        edges = {"left": 0.065, "right": 0.995, "bottom": 0.01, "top": 0.865}
+        grid = picture.add_gridspec(2, len(rows), height_ratios=[1, 1.3], wspace=0.04, hspace=0.18, **edges)
+        for column, ((title, _, images), plane) in enumerate(zip(rows, planes, strict=True)):
+            axes = picture.add_subplot(grid[0, column])
+            axes.set(title=title, xlim=xlim, ylim=ylim, aspect="equal", xlabel=xlabel)
+            axes.locator_params(nbins=4, integer=True)
+            axes.tick_params(labelsize="small", labelleft=column == 0)
             axes.spines[:].set_visible(True)
-            plotting.show_images(picture.add_subplot(grid[row, 1]), images, columns=10)
-        picture.suptitle(f"The codes of {len(labels):,} test images of {name}, and ten decoded samples of the prior")
-        legend = picture.add_axes((0.03, bottom * 0.6, 0.96, bottom * 0.25))
-        picture.colorbar(points, legend, orientation="horizontal", ticks=range(10), label="digit")
+            plotting.scatter_digits(axes, plane, labels)
+            plotting.show_images(picture.add_subplot(grid[1, column]), images, columns=2)
+        picture.axes[0].set_ylabel(ylabel, labelpad=0)
+        picture.suptitle(f"The codes of {len(labels):,} test images of {name}; below, decoded samples of the prior")
     return picture
 
 
@@ -88,24 +97,24 @@ def draw_reconstructions(images: np.ndarray, decoded: np.ndarray, columns: int =
     """A column of each class, each image over its reconstruction: both [columns * rows, 28, 28], a class together."""
     rows = len(images) // columns
     pairs = np.stack([images, decoded], axis=1).reshape(columns, 2 * rows, 28, 28)
-    with plotting.new_picture(1.2 * columns, 2.5 * rows + 0.8) as picture:
+    with plotting.new_picture(1.05 * columns, 2.1 * rows + 0.6) as picture:
         axes = picture.add_subplot()
         plotting.show_images(axes, pairs.swapaxes(0, 1).reshape(-1, 28, 28), columns=columns)
         axes.set_title(f"Test images of {name}, each over its reconstruction")
         for row in range(1, rows):
-            axes.axhline(row * 56 - 0.5, color="tab:blue")
+            axes.axhline(row * 56 - 0.5, color=plotting.BLUE)
     return picture
 
 
 def draw_manifold(images: np.ndarray, quantiles: np.ndarray):
     """The plane of codes, decoded: images [n * n, 28, 28], top row first, at the quantiles [n] of each dimension."""
-    with plotting.new_picture(9, 9.3) as picture:
+    with plotting.new_picture(9, 9) as picture:
         axes = picture.add_subplot()
         plotting.show_images(axes, images, columns=len(quantiles))
         places = np.arange(0, len(quantiles), 3)
         axes.set_xticks(28 * places + 13.5, [f"{quantiles[place]:.1f}" for place in places])
         axes.set_yticks(28 * places + 13.5, [f"{quantiles[::-1][place]:.1f}" for place in places])
-        axes.set(title="The decoded plane of codes, at the prior's quantiles", xlabel="$z_1$", ylabel="$z_2$")
+        axes.set(title="The plane decoded, at the prior's quantiles", xlabel="z₁", ylabel="z₂")
     return picture
 
 
@@ -130,7 +139,7 @@ def write_projector(folder: Path, codes: np.ndarray, pixels: np.ndarray, labels:
     from tensorboard.plugins import projector  # here, since both take a while to load
 
     columns = int(np.ceil(np.sqrt(len(pixels))))
-    Image.fromarray(255 - plotting.tile(pixels, columns)).save(folder / "digits.png")
+    Image.fromarray(255 - plotting.tile(pixels, columns)).save(folder / "digits.png", compress_level=1)
     missing = max(0, 3 - codes.shape[1])  # with fewer than three dimensions the projector shows nothing
     np.savetxt(folder / "codes.tsv", np.pad(codes, [(0, 0), (0, missing)]), fmt="%.5f", delimiter="\t")
     np.savetxt(folder / "labels.tsv", labels, fmt="%d")

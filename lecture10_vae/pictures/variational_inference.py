@@ -10,6 +10,8 @@ from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
 
+SMALLEST_GAP = 0.01  # nats, to be drawn: by few images a bound may lie above ln P(x), within its noise
+
 
 def draw(session: tf.Session, model: SimpleNamespace, test: Dataset, gaps: Gaps, folder: Path) -> None:
     """steps.png, and posteriors.png with the first test image of each of eight digits."""
@@ -32,48 +34,73 @@ def draw(session: tf.Session, model: SimpleNamespace, test: Dataset, gaps: Gaps,
 
 
 def draw_inference(elbo_by_step: dict[int, float], levels: dict[str, float]):
-    """Bounds by number of steps, beside levels that take none."""
+    """How far bounds stay below ln P(x), by number of steps, beside levels that take none.
+
+    Args:
+        elbo_by_step: in nats.
+        levels: ln P(x), the best Gaussian's bound, and the encoder's, by their names.
+    """
     steps = list(elbo_by_step)
-    with plotting.new_picture(11, 7) as picture:
+    evidence, best, encoder = levels.values()
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
-        for (name, level), color in zip(levels.items(), ("black", "tab:orange", "tab:blue"), strict=True):
-            axes.axhline(level, color=color, label=name)
-        axes.plot(
-            steps,
-            list(elbo_by_step.values()),
-            "o-",
-            color="tab:orange",
-            linewidth=1.5,
-            label="a Gaussian for each image, from the prior on",
-        )
+        gaps = [max(evidence - elbo, SMALLEST_GAP) for elbo in elbo_by_step.values()]
+        axes.plot(steps, gaps, "o-", color=plotting.ORANGE, label="a Gaussian for each image, from the prior on")
+        styles = {"color": plotting.EXACT, "linestyle": "dotted"}, {"color": plotting.BLUE, "linestyle": "dashed"}
+        for name, level, style in zip(list(levels)[1:], (best, encoder), styles, strict=True):
+            axes.axhline(max(evidence - level, SMALLEST_GAP), label=name, **style)
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xticks(steps, [str(step) for step in steps], rotation=45)
         axes.minorticks_off()
-        low = min(levels.values())
-        axes.set(xlabel="gradient steps on each image", ylabel="nats")
-        axes.set(xlim=(0, None), ylim=(low - 45, max(levels.values()) + 3))
-        axes.legend(loc="center left")
+        axes.set(xlabel="gradient steps on each image", xlim=(0, None), ylabel="nats below ln P(x)", yscale="log")
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.invert_yaxis()  # so that what is better is higher
+        axes.set_title(describe_steps(elbo_by_step, encoder))
+        axes.legend(frameon=False, loc="center left")
     return picture
 
 
+def describe_steps(elbo_by_step: dict[int, float], encoder: float) -> str:
+    """How many steps reach the encoder's bound."""
+    enough = [step for step, elbo in elbo_by_step.items() if elbo >= encoder]
+    if not enough:
+        return f"{max(elbo_by_step)} gradient steps do not reach the encoder's bound"
+    before = [step for step in elbo_by_step if step < enough[0]]
+    steps = f"{before[-1]} to {enough[0]}" if before else f"{enough[0]}"
+    return f"The encoder's bound, which takes one pass, takes {steps} gradient steps"
+
+
 def draw_posteriors(panels: list[tuple]):
-    """Exact posteriors of up to eight images with Gaussians over them.
+    """Exact posteriors of up to eight images with Gaussians over them, all to one scale.
 
     Args:
         panels: image [28, 28], codes and ln P(x,z) as for `plotting.fill_posterior`, and Gaussians by name, each
             of mean [2] and stddev [2].
     """
-    with plotting.new_picture(16, 8.6) as picture:
+    widest = max(reach(codes, log_joint) for _, codes, log_joint, _ in panels)
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         grid = picture.subplots(2, 4).flat
         for unused in grid[len(panels) :]:
             unused.remove()
         for axes, (image, codes, log_joint, gaussians) in zip(grid, panels, strict=False):
             plotting.fill_posterior(axes, codes, log_joint)
-            for (name, (mean, stddev)), color in zip(gaussians.items(), ("tab:orange", "tab:blue"), strict=True):
-                axes.plot(*plotting.half_mass_ellipse(mean, np.diag(stddev**2)), color=color, label=name)
+            styles = ({"color": plotting.ORANGE, "linestyle": "dashed"}, {"color": plotting.BLUE})
+            for (name, (mean, stddev)), style in zip(gaussians.items(), styles, strict=True):
+                axes.plot(*plotting.half_mass_ellipse(mean, np.diag(stddev**2)), label=name, **style)
+            middle = codes.mean(axis=0) + 0.3 * widest  # with a corner left free for the image
+            xlim, ylim = np.add.outer(middle, 1.3 * widest * np.array([-1, 1]))
+            axes.set(xlim=xlim, ylim=ylim, aspect="equal")
             axes.locator_params(nbins=3)
-            inset = axes.inset_axes((0.72, 0.72, 0.28, 0.28))
-            plotting.show_images(inset, image[np.newaxis], columns=1)
-        picture.suptitle("The exact posterior P(z|x), green, and two Gaussians Q(z): the lines hold half their mass")
-        picture.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+            plotting.show_images(axes.inset_axes((0.7, 0.7, 0.3, 0.3)), image[np.newaxis], columns=1)
+        for axes in picture.axes[: len(panels)]:
+            axes.set(xlabel="z₁", ylabel="z₂")
+        picture.suptitle("Exact posteriors of the codes of test images, and two Gaussians Q(z), to one scale")
+        handles, labels = axes.get_legend_handles_labels()
+        handles, labels = handles + plotting.posterior_signs()[:1], [*labels, "P(z|x), and half of its mass"]
+        picture.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
     return picture
+
+
+def reach(codes: np.ndarray, log_joint: np.ndarray) -> float:
+    """How far the region that holds 99 percent of a posterior's mass goes from the middle of the grid."""
+    return np.abs(codes - codes.mean(axis=0))[plotting.region(log_joint, 0.99)].max()

@@ -20,7 +20,9 @@ EXACT, GRAY = "black", "#767676"  # what is known exactly; what is beside the po
 HATCH = "//"  # of orange areas
 POSTERIOR = ["#ebebeb", "#d4d4d4", "#b5b5b5"]  # exact posteriors: 99, 90 and 50 percent of their mass
 INK = "gray_r"  # ink on paper: black digits on white, so that a projector shows them
-DIGIT_COLORS = "tab10"
+DIGIT_COLORS = [  # ten that stay apart for the colour-blind, too, most of all where digits are alike
+    "#1a83f9", "#ffb200", "#e74c2f", "#003a46", "#66008e", "#ebb599", "#fd2ca5", "#561f06", "#2d02fb", "#0bd2fb",
+]  # fmt: skip
 
 
 @contextlib.contextmanager
@@ -55,8 +57,12 @@ def style(scale: float) -> dict[str, object]:
 
 
 def save(picture, path: Path) -> None:
-    """Writes the picture as PNG."""
-    picture.savefig(path, dpi=120)
+    """Writes the picture as PNG, 120 dots an inch."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    picture.set_dpi(120)
+    # Not by savefig, which draws it twice; level 3 takes half the time of the default, for a file hardly larger
+    FigureCanvasAgg(picture).print_png(path, pil_kwargs={"compress_level": 3})
 
 
 def colors(name: str, places: np.ndarray) -> np.ndarray:
@@ -81,6 +87,44 @@ def show_images(axes, images: np.ndarray, columns: int) -> None:
     axes.spines[:].set_visible(False)
 
 
+def scatter_digits(axes, points: np.ndarray, labels: np.ndarray, size: float = 2) -> None:
+    """A dot for each of points [N, 2] in the colour of its label, and the labels written at their clusters."""
+    for part in np.array_split(np.arange(len(points)), 4):  # so that no label lies on top of all others
+        for label in np.unique(labels):  # lines, as a scatter of many colours takes longer
+            some = part[labels[part] == label]
+            axes.plot(*points[some].T, "o", color=DIGIT_COLORS[label], markersize=size, markeredgewidth=0)
+    write_digits(axes, points, labels)
+
+
+def write_digits(axes, points: np.ndarray, labels: np.ndarray) -> None:
+    """Writes each label at the middle of its points [N, 2], so that none must be told by its colour.
+
+    Labels that would overlap are moved apart; where they would have to leave their points, none is written.
+    """
+    from matplotlib.patheffects import withStroke
+
+    names = np.unique(labels)
+    middles = np.array([np.median(points[labels == name], axis=0) for name in names])
+    spreads = np.array([points[labels == name].std() for name in names])
+    places = move_apart(middles, 0.08 * np.ptp(axes.get_xlim()))
+    if np.median(np.hypot(*(places - middles).T) / np.maximum(spreads, 1e-9)) > 1:
+        return
+    style = {"weight": "bold", "fontsize": "small", "ha": "center", "va": "center"}
+    for name, place in zip(names, places, strict=True):
+        axes.text(*place, str(name), path_effects=[withStroke(linewidth=4, foreground="white")], **style)
+
+
+def move_apart(places: np.ndarray, distance: float) -> np.ndarray:
+    """Places [N, 2], moved until all are about so far from each other."""
+    angle = np.arange(len(places))
+    places = places + 1e-3 * distance * np.column_stack([np.cos(angle), np.sin(angle)])  # equal ones have no direction
+    for _ in range(100):
+        away = places[:, np.newaxis] - places
+        length = np.hypot(*away.T).T + np.eye(len(places)) * 2 * distance
+        places = places + 0.4 * (away * (np.maximum(distance / length, 1) - 1)[..., np.newaxis]).sum(axis=1)
+    return places
+
+
 def tile(images: np.ndarray, columns: int) -> np.ndarray:
     """Images [N, height, width] as one image, [rows * height, columns * width]; the last row is filled up."""
     height, width = images.shape[1:]
@@ -91,22 +135,43 @@ def tile(images: np.ndarray, columns: int) -> np.ndarray:
 
 def half_mass_ellipse(mean: np.ndarray, covariance: np.ndarray) -> np.ndarray:
     """The line [2, 100] that holds half of a Gaussian's mass."""
+    return mass_ellipse(mean, covariance, held=0.5)
+
+
+def mass_ellipse(mean: np.ndarray, covariance: np.ndarray, held: float) -> np.ndarray:
+    """The line [2, 100] that holds so much of a Gaussian's mass."""
     angle = np.linspace(0, 2 * np.pi, 100)
-    circle = np.sqrt(2 * np.log(2)) * np.stack([np.cos(angle), np.sin(angle)])
+    circle = np.sqrt(-2 * np.log(1 - held)) * np.stack([np.cos(angle), np.sin(angle)])
     return np.asarray(mean)[:, np.newaxis] + np.linalg.cholesky(covariance) @ circle
 
 
-def fill_posterior(axes, codes: np.ndarray, log_joint: np.ndarray) -> None:
+def fill_posterior(axes, codes: np.ndarray, log_joint: np.ndarray, **style) -> None:
     """Fills the regions that hold 50, 90 and 99 percent of a posterior's mass.
 
     Args:
         codes: an even grid, [points * points, 2], the first dimension changing slowest.
         log_joint: ln P(x,z) at those codes, [points * points].
+        style: more arguments of matplotlib's `contourf`.
     """
     points = round(np.sqrt(len(codes)))
     mass = np.exp(log_joint - log_joint.max())
-    ordered = np.sort(mass)[::-1]
-    share = np.cumsum(ordered) / ordered.sum()
-    levels = [ordered[np.searchsorted(share, held)] for held in (0.99, 0.9, 0.5)]
+    levels = [mass[region(log_joint, held)].min() for held in (0.99, 0.9, 0.5)]
     grid = [values.reshape(points, points) for values in (codes[:, 0], codes[:, 1], mass)]
-    axes.contourf(*grid, levels=[*levels, 1.01], colors=POSTERIOR)
+    axes.contourf(*grid, levels=[*levels, 1.01], colors=POSTERIOR, **style)
+
+
+def region(log_joint: np.ndarray, held: float) -> np.ndarray:
+    """Which codes of an even grid, by their ln P(x,z) [M], are those most probable that hold so much mass: bool [M]."""
+    mass = np.exp(log_joint - log_joint.max())
+    order = np.argsort(-mass, kind="stable")
+    share = np.cumsum(mass[order]) / mass.sum()
+    inside = np.zeros(len(mass), bool)
+    inside[order[: np.searchsorted(share, held) + 1]] = True
+    return inside
+
+
+def posterior_signs() -> list:
+    """For a legend: the shades of a posterior's regions of 50, 90 and 99 percent."""
+    from matplotlib.patches import Patch
+
+    return [Patch(color=color) for color in reversed(POSTERIOR)]
