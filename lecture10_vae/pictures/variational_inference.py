@@ -45,10 +45,15 @@ def draw_inference(elbo_by_step: dict[int, float], levels: dict[str, float]):
     with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
         gaps = [max(evidence - elbo, SMALLEST_GAP) for elbo in elbo_by_step.values()]
-        axes.plot(steps, gaps, "o-", color=plotting.ORANGE, label="a Gaussian for each image, from the prior on")
-        styles = {"color": plotting.EXACT, "linestyle": "dotted"}, {"color": plotting.BLUE, "linestyle": "dashed"}
-        for name, level, style in zip(list(levels)[1:], (best, encoder), styles, strict=True):
-            axes.axhline(max(evidence - level, SMALLEST_GAP), label=name, **style)
+        axes.plot(steps, gaps, "o-", color=plotting.ORANGE)
+        place = {"ha": "right", "transform": axes.transAxes}
+        axes.text(0.98, 0.1, "a Gaussian for each image,\nfrom the prior on", color=plotting.ORANGE, **place)
+        for name, level, color, style in zip(
+            list(levels)[1:], (best, encoder), (plotting.ORANGE, plotting.BLUE), ("dotted", "dashed"), strict=True
+        ):
+            gap = max(evidence - level, SMALLEST_GAP)
+            axes.axhline(gap, color=color, linestyle=style)
+            axes.annotate(name, (0, gap), (12, 9), textcoords="offset points", color=color)
         axes.set_xscale("symlog", linthresh=1)
         axes.set_xticks(steps, [str(step) for step in steps], rotation=45)
         axes.minorticks_off()
@@ -56,7 +61,6 @@ def draw_inference(elbo_by_step: dict[int, float], levels: dict[str, float]):
         axes.yaxis.set_major_formatter("{x:g}")
         axes.invert_yaxis()  # so that what is better is higher
         axes.set_title(describe_steps(elbo_by_step, encoder))
-        axes.legend(frameon=False, loc="center left")
     return picture
 
 
@@ -77,30 +81,44 @@ def draw_posteriors(panels: list[tuple]):
         panels: image [28, 28], codes and ln P(x,z) as for `plotting.fill_posterior`, and Gaussians by name, each
             of mean [2] and stddev [2].
     """
-    widest = max(reach(codes, log_joint) for _, codes, log_joint, _ in panels)
+    names = list(panels[0][-1])
+    half = 1.15 * max(reach(*panel[1:]) for panel in panels)
     with plotting.new_picture(*plotting.SCREEN) as picture:
         grid = picture.subplots(2, 4).flat
         for unused in grid[len(panels) :]:
             unused.remove()
         for axes, (image, codes, log_joint, gaussians) in zip(grid, panels, strict=False):
             plotting.fill_posterior(axes, codes, log_joint)
-            styles = ({"color": plotting.ORANGE, "linestyle": "dashed"}, {"color": plotting.BLUE})
-            for (name, (mean, stddev)), style in zip(gaussians.items(), styles, strict=True):
-                axes.plot(*plotting.half_mass_ellipse(mean, np.diag(stddev**2)), label=name, **style)
-            middle = codes.mean(axis=0) + 0.3 * widest  # with a corner left free for the image
-            xlim, ylim = np.add.outer(middle, 1.3 * widest * np.array([-1, 1]))
+            for name, color, style in zip(names, (plotting.ORANGE, plotting.BLUE), ("dashed", "solid"), strict=True):
+                mean, stddev = gaussians[name]
+                ellipse = plotting.half_mass_ellipse(mean, np.diag(stddev**2))
+                axes.plot(*ellipse, color=color, linestyle=style, label=name)
+            xlim, ylim = np.add.outer(codes.mean(axis=0), [-half, half])
             axes.set(xlim=xlim, ylim=ylim, aspect="equal")
-            axes.locator_params(nbins=3)
-            plotting.show_images(axes.inset_axes((0.7, 0.7, 0.3, 0.3)), image[np.newaxis], columns=1)
-        for axes in picture.axes[: len(panels)]:
-            axes.set(xlabel="z₁", ylabel="z₂")
-        picture.suptitle("Exact posteriors of the codes of test images, and two Gaussians Q(z), to one scale")
+            axes.locator_params(nbins=3, steps=[5, 10])
+            plotting.show_images(axes.inset_axes(free_corner(codes, log_joint, half)), image[np.newaxis], columns=1)
+        for axes in picture.axes[-4:]:
+            axes.set_xlabel("z₁")
+        for axes in picture.axes[::4]:
+            axes.set_ylabel("z₂")
+        picture.suptitle("Posteriors of test images' codes, and two Gaussians around half their mass: one scale")
         handles, labels = axes.get_legend_handles_labels()
-        handles, labels = handles + plotting.posterior_signs()[:1], [*labels, "P(z|x), and half of its mass"]
-        picture.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+        handles, labels = handles + plotting.posterior_signs()[:1], [*labels, "exact P(z|x), half of its mass"]
+        picture.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, columnspacing=1)
     return picture
 
 
-def reach(codes: np.ndarray, log_joint: np.ndarray) -> float:
-    """How far the region that holds 99 percent of a posterior's mass goes from the middle of the grid."""
-    return np.abs(codes - codes.mean(axis=0))[plotting.region(log_joint, 0.99)].max()
+def reach(codes: np.ndarray, log_joint: np.ndarray, gaussians: dict[str, tuple]) -> float:
+    """How far from the middle of the grid half of the mass goes, of a posterior and of the Gaussians over it."""
+    ellipses = [plotting.half_mass_ellipse(mean, np.diag(stddev**2)).T for mean, stddev in gaussians.values()]
+    places = np.concatenate([codes[plotting.region(log_joint, 0.5)], *ellipses])
+    return np.abs(places - codes.mean(axis=0)).max()
+
+
+def free_corner(codes: np.ndarray, log_joint: np.ndarray, half: float) -> tuple[float, float, float, float]:
+    """The corner, as part of a panel of that half width, that the posterior has least of its mass in."""
+    places = (codes - codes.mean(axis=0)) / (2 * half) + 0.5
+    mass = np.exp(log_joint - log_joint.max()) * (np.abs(places - 0.5) <= 0.5).all(axis=1)
+    corners = [(x, y) for y in (0.68, 0.02) for x in (0.68, 0.02)]
+    held = [mass[(np.abs(places - corner - 0.15) <= 0.15).all(axis=1)].sum() / mass.sum() for corner in corners]
+    return (*corners[int(np.argmin(np.round(held, 4)))], 0.3, 0.3)
