@@ -21,7 +21,7 @@ HATCH = "//"  # of orange areas
 POSTERIOR = ["#ebebeb", "#d4d4d4", "#b5b5b5"]  # exact posteriors: 99, 90 and 50 percent of their mass
 INK = "gray_r"  # ink on paper: black digits on white, so that a projector shows them
 DIGIT_COLORS = [  # ten that stay apart for the colour-blind, too, most of all where digits are alike
-    "#1a83f9", "#ffb200", "#e74c2f", "#003a46", "#66008e", "#ebb599", "#fd2ca5", "#561f06", "#2d02fb", "#0bd2fb",
+    "#1a83f9", "#ffb200", "#2d02fb", "#003a46", "#66008e", "#ebb599", "#fd2ca5", "#561f06", "#e74c2f", "#0bd2fb",
 ]  # fmt: skip
 
 

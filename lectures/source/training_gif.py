@@ -1,0 +1,82 @@
+"""Makes figures/vae_training.gif: a row of slide 26 for each epoch, one after the other.
+
+python -m lectures.source.training_gif     # trains the VAE in passing, half a minute on two cores
+"""
+
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageColor
+
+from lecture10_vae import vae
+from lecture10_vae.studies.training import train_epochs
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import command_line, mnist, plotting
+
+FIGURE = Path(__file__).resolve().parents[1] / "figures" / "vae_training.gif"
+MILLISECONDS = 600  # a frame; the first and the last stay for three times as long
+GRAYS = 32  # beside the digits' colours, in the palette of all frames
+
+
+def make(path: Path = FIGURE, epochs: int = 15, seed: int = 0) -> None:
+    """Trains the VAE of vae.py as it does, and writes the GIF.
+
+    Args:
+        path: of the GIF.
+        epochs: passes over the training images.
+        seed: of the initial weights, the order of the images and the noise.
+    """
+    test = mnist.load("test")
+    rows = list(train_and_look(mnist.load("train"), test, epochs, seed))
+    reach = 1.04 * max(np.abs(codes).max() for _, codes, _ in rows)
+    frames = [draw_frame(*row, test.labels, reach) for row in rows]
+    save(frames, path)
+
+
+def train_and_look(
+    train: mnist.Dataset, test: mnist.Dataset, epochs: int, seed: int
+) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
+    """Yields each epoch from 0 on, the codes of the test images [N, 2], and ten samples of the prior [10, 28, 28]."""
+    with tf.Graph().as_default():
+        model = vae.build_graph(seed=seed)
+        fetches, feed = [model.mean, model.samples], {model.images: test.images}
+        with tf.Session() as untrained:  # of its own, as starting variables draws random numbers
+            untrained.run(tf.global_variables_initializer())
+            yield 0, *untrained.run(fetches, feed)
+        with tf.Session() as session:
+            for epoch in train_epochs(session, model.optimize, train, epochs, model.images, seed=seed):
+                yield epoch, *session.run(fetches, feed)
+
+
+def draw_frame(epoch: int, codes: np.ndarray, samples: np.ndarray, labels: np.ndarray, reach: float) -> Image.Image:
+    """Codes [N, 2] by label beside ten samples [10, 28, 28], on a plane that reaches so far in all frames."""
+    with plotting.new_picture(8, 4.5, layout=None) as picture:
+        plane = picture.add_axes((0.07, 0.12, 0.4725, 0.84))
+        plane.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="z₁", ylabel="z₂")
+        plane.xaxis.labelpad = plane.yaxis.labelpad = 0
+        plane.locator_params(nbins=5, integer=True)
+        plotting.scatter_digits(plane, codes, labels)
+        side = picture.add_axes((0.6, 0.02, 0.36, 0.84))
+        plotting.show_images(side, samples, columns=2)
+        picture.text(0.78, 0.9, f"Epoch {epoch}", fontsize="x-large", ha="center")
+    buffer = io.BytesIO()
+    plotting.save(picture, buffer)
+    return Image.open(buffer).convert("RGB")
+
+
+def save(frames: list[Image.Image], path: Path) -> None:
+    """Writes frames as a GIF that runs for ever."""
+    grays = np.linspace(0, 255, GRAYS).round().astype(np.uint8)
+    colors = [ImageColor.getrgb(color) for color in plotting.DIGIT_COLORS] + [(gray,) * 3 for gray in grays]
+    palette = Image.new("P", (1, 1))
+    palette.putpalette(np.array(colors, np.uint8).tobytes())
+    frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    durations = [MILLISECONDS] * len(frames)
+    durations[0] = durations[-1] = 3 * MILLISECONDS
+    frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
+
+
+if __name__ == "__main__":
+    command_line.run(make)

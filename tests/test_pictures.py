@@ -1,0 +1,279 @@
+"""That pictures can be read: text large enough for the back row, colours that stay apart for the colour-blind."""
+
+import itertools
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.text import Text
+from scipy.stats import beta
+
+from lecture10_vae.pictures import bayesian_network, classification, distributions, lower_bound, vae
+from lecture10_vae.pictures import variational_inference as inference
+from lecture10_vae.studies import calibration
+from lecture10_vae.utils import plotting
+
+# Linear red, green and blue as seen without one kind of cones (Machado, Oliveira, Fernandes 2009, severity 1)
+SIGHT = {
+    "normal": np.eye(3),
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+}
+TO_XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+ROLES = [plotting.BLUE, plotting.ORANGE, plotting.EXACT, plotting.GRAY]
+AREAS = [plotting.LIGHT_BLUE, plotting.LIGHT_ORANGE, plotting.BLUE, "#b5b5b5", "white"]
+
+
+def linear(color):
+    """A colour's linear red, green and blue (sRGB)."""
+    value = np.array(to_rgb(color))
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def lab(rgb):
+    """Linear red, green and blue in CIELAB, where a distance of 2 can just be seen."""
+    xyz = TO_XYZ @ np.clip(rgb, 0, 1) / TO_XYZ.sum(axis=1)
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+def smallest_distance(colors, sight):
+    seen = [lab(np.array(SIGHT[sight]) @ linear(color)) for color in colors]
+    return min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))
+
+
+def contrast(color):
+    """Of a colour to white paper (WCAG)."""
+    return 1.05 / (TO_XYZ[1] @ linear(color) + 0.05)
+
+
+@pytest.mark.parametrize("sight", SIGHT)
+@pytest.mark.parametrize(("colors", "least"), [(ROLES, 40), (AREAS, 20), (plotting.DIGIT_COLORS, 30)])
+def test_colours_stay_apart(colors, least, sight):
+    assert smallest_distance(colors, sight) > least
+
+
+def test_simulation_finds_the_colours_that_merge():
+    tab10 = [
+        "#1f77b4",
+        "#ff7f0e",
+        "#2ca02c",
+        "#d62728",
+        "#9467bd",
+        "#8c564b",
+        "#e377c2",
+        "#7f7f7f",
+        "#bcbd22",
+        "#17becf",
+    ]
+    assert smallest_distance(tab10, "normal") > 25
+    assert smallest_distance(tab10, "deuteranopia") < 10
+    assert lab(linear("white")) == pytest.approx([100, 0, 0], abs=0.05)
+
+
+def test_lines_stand_out_from_the_paper():
+    assert all(contrast(color) > 3 for color in ROLES)
+    assert contrast("black") == pytest.approx(21)
+
+
+def gaussians():
+    return np.linspace(-1, 1, 10), np.linspace(0.5, 1, 10), np.random.default_rng(0).normal(size=(50, 10))
+
+
+def digits(number=12):
+    return np.zeros((number, 28, 28)), np.arange(number) % 10
+
+
+def grid(points=41):
+    axis = np.linspace(-3, 3, points)
+    codes = np.stack(np.meshgrid(axis, axis, indexing="ij"), axis=-1).reshape(-1, 2)
+    return codes, -(codes**2).sum(axis=1) / 2
+
+
+def draw_each():
+    """Every kind of picture there is, by name, from made-up numbers."""
+    random = np.random.default_rng(0)
+    steps, bounds = [0, 1, 10, 100], [-80.0, -60.0, -9.0, -2.5]
+    images, labels = digits()
+    probability = random.dirichlet(np.ones(10), size=12)
+    bins = calibration.reliability(random.dirichlet(np.ones(10) / 3, size=500), random.integers(10, size=500))
+    codes, log_joint = grid()
+    half = codes[::60], codes[::60]
+    ellipse = np.array([0.5, -0.5]), np.array([0.5, 0.3])
+    covariance = np.diag(ellipse[1] ** 2)
+    entropy = {"expected_entropy_nats": 0.3, "mutual_information_nats": 0.1, "entropy_nats": 0.4, "accuracy": 0.9}
+    sets = dict.fromkeys(("test digits", "turned by 90 degrees", "shuffled pixels", "noise"), images)
+    by_angle = {name: [value] * 13 for name, value in entropy.items()}
+    rows = [(f"Epoch {epoch}", random.normal(size=(200, 2)), images[:10]) for epoch in (0, 1, 5, 10, 15)]
+    levels = {"ln P(x)": -2.0, "best Gaussian for each image": -2.2, "encoder, one pass": -6.0}
+    kept, ways = (
+        [1.0, 0.1, 0.01],
+        ("by_signal_to_noise", "by_mean", "point_estimate_by_size", "point_estimate_by_effect"),
+    )
+    drawn = {
+        "densities": distributions.draw_two_gaussians(*gaussians()),
+        "divergence": distributions.draw_monte_carlo(10 ** np.arange(1, 4), np.ones(3), np.ones(3) / 9, 1.1),
+        "outputs": classification.draw_outputs(images, labels, probability, probability, name="output", title="a"),
+        "doubtful": classification.draw_outputs(
+            images, labels, probability, draws=probability[np.newaxis], name="probability", title="a\nb"
+        ),
+        "reliability": classification.draw_reliability({"Bayesian": bins, "point estimate": bins}),
+        "confusion": classification.draw_confusion(labels, np.roll(labels, 1)),
+        "walk": lower_bound.draw_walk(
+            codes, log_joint, [(f"step {step}", ellipse[0], covariance) for step in range(11)], (ellipse[0], covariance)
+        ),
+        "bound": lower_bound.draw_bound(steps, bounds, -2.0, -2.3),
+        "decoder": lower_bound.draw_decoder(
+            codes, codes, ellipse[0], (codes, log_joint), (half[0][:3], half[1][:3], [covariance] * 3)
+        ),
+        "steps": inference.draw_inference(dict(zip(steps, bounds, strict=True)), levels),
+        "posteriors": inference.draw_posteriors([(images[0], codes, log_joint, {"a": ellipse, "b": ellipse})] * 8),
+        "results": vae.draw_results(rows, np.arange(200) % 10),
+        "reconstructions": vae.draw_reconstructions(*[np.zeros((40, 28, 28))] * 2),
+        "manifold": vae.draw_manifold(np.zeros((400, 28, 28)), np.linspace(-2, 2, 20)),
+        "weights": bayesian_network.draw_weights(*[random.random((784, 10))] * 2),
+        "rotation": bayesian_network.draw_rotation(np.zeros((13, 28, 28)), list(range(0, 181, 15)), by_angle, by_angle),
+        "unfamiliar": bayesian_network.draw_unfamiliar(sets, *[dict.fromkeys(sets, entropy)] * 2),
+        "pruning": bayesian_network.draw_pruning(kept, **{way: [0.9, 0.5, 0.1] for way in ways}),
+    }
+    return {name: paint(picture) for name, picture in drawn.items()}
+
+
+def paint(picture):
+    picture.draw_without_rendering()
+    return picture
+
+
+@pytest.fixture(scope="module")
+def drawn():
+    return draw_each()
+
+
+def written(picture):
+    """The texts that are shown, each with its box in pixels."""
+    texts = (text for text in picture.findobj(Text) if text.get_visible() and text.get_text().strip())
+    boxes = ((text, text.get_window_extent()) for text in texts)
+    return [(text, box) for text, box in boxes if box.width > 0 and not_off(text)]
+
+
+def not_off(text):
+    """Whether a tick's label is within its axis, as matplotlib keeps some that are not drawn."""
+    axes = text.axes
+    if axes is None or text not in [*axes.get_xticklabels(), *axes.get_yticklabels()]:
+        return True
+    shown = [tick for axis in (axes.xaxis, axes.yaxis) for tick in axis._update_ticks()]
+    return any(text in (tick.label1, tick.label2) for tick in shown)
+
+
+def test_every_picture_is_looked_at(drawn):
+    from lecture10_vae.utils import run
+
+    assert set(drawn) == set(run._PICTURES)
+
+
+def test_text_at_full_screen_is_at_least_18_points_and_titles_24(drawn):
+    for name, picture in drawn.items():
+        width, height = picture.get_size_inches()
+        scale = max(width / 16, height / 9)
+        sizes = {text.get_text(): text.get_fontsize() / scale for text, _ in written(picture)}
+        assert min(sizes.values()) >= 18, name
+        assert max(sizes.values()) == pytest.approx(24), name
+
+
+def test_no_text_leaves_its_picture_or_covers_another(drawn):
+    for name, picture in drawn.items():
+        texts = written(picture)
+        for text, box in texts:
+            whole = picture.bbox.padded(2)
+            assert whole.x0 <= box.x0 <= box.x1 <= whole.x1, (name, text.get_text())
+            assert whole.y0 <= box.y0 <= box.y1 <= whole.y1, (name, text.get_text())
+        for (one, its_box), (other, other_box) in itertools.combinations(texts, 2):
+            assert not its_box.padded(-2).overlaps(other_box.padded(-2)), (name, one.get_text(), other.get_text())
+
+
+def test_every_axis_with_numbers_has_a_name_and_every_picture_a_title(drawn):
+    for name, picture in drawn.items():
+        titles = [axes.get_title() for axes in picture.axes] + [picture.get_suptitle()]
+        assert any(titles), name
+        assert any(axes.get_xlabel() for axes in picture.axes) or name == "reconstructions", name
+
+
+def test_digits_are_written_at_their_clusters_without_covering_each_other():
+    random = np.random.default_rng(0)
+    labels = np.arange(2_000) % 10
+    middles = np.array([[digit % 4, digit // 4] for digit in range(10)]) * 2.0
+    middles[9] = middles[8]  # two in one place
+    points = middles[labels] + random.normal(size=(2_000, 2))
+    with plotting.new_picture(4, 4) as picture:
+        axes = picture.add_subplot(xlim=(-4, 10), ylim=(-4, 10))
+        plotting.write_digits(axes, points, labels)
+    places = np.array([text.get_position() for text in axes.texts])
+    assert [text.get_text() for text in axes.texts] == list("0123456789")
+    assert np.hypot(*(places - middles).T).max() < 1
+    assert min(np.hypot(*(a - b)) for a, b in itertools.combinations(places, 2)) > 0.95 * 0.08 * 14
+
+
+def test_digits_in_one_heap_are_not_written():
+    points = 0.1 * np.random.default_rng(0).normal(size=(500, 2))
+    with plotting.new_picture(4, 4) as picture:
+        axes = picture.add_subplot(xlim=(-4, 10), ylim=(-4, 10))
+        plotting.write_digits(axes, points, np.arange(500) % 10)
+    assert not axes.texts
+
+
+def test_slide_26_shows_every_code(drawn):
+    scatters = [axes for axes in drawn["results"].axes if axes.lines]
+    assert len(scatters) == 5
+    for axes in scatters:
+        (left, right), (bottom, top) = axes.get_xlim(), axes.get_ylim()
+        x, y = np.concatenate([line.get_data() for line in axes.lines], axis=1)
+        assert len(x) == 200
+        assert left < x.min() < x.max() < right
+        assert bottom < y.min() < y.max() < top
+
+
+def test_error_bars_are_jeffreys_intervals_and_small_bins_are_left_out():
+    bins = calibration.Reliability(np.array([0.25, 0.75]), np.array([0.5, 0.9]), np.array([4, 50]))
+    left, _ = classification.draw_reliability({"a": bins}).axes
+    (bars,) = left.containers
+    np.testing.assert_allclose(bars.lines[0].get_data(), [[0.75], [0.9]])
+    ((_, low), (_, high)) = bars.lines[2][0].get_segments()[0]
+    assert (low, high) == pytest.approx(tuple(beta(45.5, 5.5).ppf([0.025, 0.975])))
+
+
+def test_codes_that_may_have_made_the_observation_lie_on_the_posteriors_ridge():
+    codes, _ = grid(101)
+    ridge = codes[:, 0] ** 2 / 2
+    log_joint = -(codes[:, 0] ** 2) / 2 - 50 * (codes[:, 1] - ridge) ** 2
+    likely = lower_bound.likely_codes(codes, log_joint)
+    np.testing.assert_allclose(likely[:, 0], [-1.64, 0, 1.64], atol=0.1)  # a normal's quantiles
+    np.testing.assert_allclose(likely[:, 1], likely[:, 0] ** 2 / 2, atol=0.06)
+
+
+def test_regions_hold_the_mass_that_they_should():
+    codes, log_joint = grid(201)
+    for held in (0.5, 0.9, 0.99):
+        inside = plotting.region(log_joint, held)
+        mass = np.exp(log_joint)
+        assert mass[inside].sum() / mass.sum() == pytest.approx(held, abs=0.01)
+        assert np.hypot(*codes[inside].T).max() == pytest.approx(np.sqrt(-2 * np.log(1 - held)), abs=0.05)
+        line = plotting.mass_ellipse([0, 0], np.eye(2), held)
+        np.testing.assert_allclose(np.hypot(*line), np.sqrt(-2 * np.log(1 - held)))
+
+
+@pytest.mark.parametrize(
+    ("bounds", "title"),
+    [
+        ([-9, -5, -3], "The encoder's bound, which takes one pass, takes 1 to 2 gradient steps"),
+        ([-9, -8, -7], "2 gradient steps do not reach the encoder's bound"),
+        ([-3, -2, -1], "The encoder's bound, which takes one pass, takes 0 gradient steps"),
+    ],
+)
+def test_title_of_steps_follows_from_the_numbers(bounds, title):
+    assert inference.describe_steps(dict(enumerate(bounds)), encoder=-4) == title
+
+
+def test_same_numbers_give_the_same_bytes(tmp_path):
+    for name in "ab":
+        plotting.save(vae.draw_manifold(np.random.default_rng(0).random((4, 28, 28)), np.arange(2)), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
