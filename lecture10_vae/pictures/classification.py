@@ -54,7 +54,7 @@ def draw_outputs(
                 aside = np.linspace(-0.3, 0.3, len(draws))[:, np.newaxis]
                 axes.plot(aside + np.arange(10), draws[:, place], ".", color="black", markersize=4)
             axes.set(xlim=(-0.7, 9.7), xticks=range(10), ylabel=name if column == 0 else "")
-            axes.tick_params("x", labelsize="small", length=0, pad=3)
+            axes.tick_params("x", labelsize="small", length=0)
             axes.get_xticklabels()[label].set(color=plotting.BLUE, weight="bold")  # its bar may be too low to see
             axes.tick_params("y", labelleft=column == 0)
         picture.suptitle(title)
@@ -65,7 +65,7 @@ def draw_outputs(
 def draw_bars(axes, values: np.ndarray, label: int, stddev: np.ndarray | None) -> None:
     """Ten bars, the right digit's and a wrong answer's marked, with error bars and the label, 1, if they are known."""
     error_bars = {"elinewidth": 2.5, "ecolor": plotting.GRAY, "zorder": 1}
-    bars = axes.bar(range(10), values, color="#b5b5b5", yerr=stddev, error_kw=error_bars)
+    bars = axes.bar(range(10), values, color=plotting.LIGHT_GRAY, yerr=stddev, error_kw=error_bars)
     if values.argmax() != label:
         bars[values.argmax()].set(facecolor=plotting.LIGHT_ORANGE, edgecolor=plotting.ORANGE, hatch=plotting.HATCH)
     bars[label].set_facecolor(plotting.BLUE)
@@ -110,6 +110,7 @@ def draw_reliability(predictors: dict[str, calibration.Reliability]):
             most = bins.count.max()
         left.set(xlabel="confidence: the answer's probability", ylabel="accuracy", xlim=(0, 1.02), ylim=(0, 1.02))
         right.set(xlabel="confidence", ylabel="test images", yscale="log", xlim=(0, 1), ylim=(1, 60 * most))
+        right.yaxis.set_major_formatter("{x:,.0f}")
         right.axhspan(1, FEW, color="#ebebeb", label="not on the left", zorder=0)
         picture.suptitle("Is it as often right as it is sure? Error bars hold 95 %")
         left.legend(loc="lower right", title="calibration error", frameon=False, alignment="right")

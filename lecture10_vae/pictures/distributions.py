@@ -50,6 +50,7 @@ def draw_monte_carlo(counts: np.ndarray, means: np.ndarray, errors: np.ndarray, 
         )
         axes.plot(counts, means, "o-", label="mean log ratio of samples")
         axes.set(xscale="log", xlabel="samples", ylabel="nats")
+        axes.xaxis.set_major_formatter("{x:,.0f}")
         off = (means[-1] - exact) / errors[-1]
         axes.set_title(f"By {counts[-1]:,} samples the divergence is {off:+.1f} standard errors off")
         axes.legend(frameon=False)

@@ -81,7 +81,7 @@ def draw_bound(steps: list[int], bounds: list[float], evidence: float, best: flo
     """
     with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
-        inset = axes.inset_axes((0.66, 0.1, 0.25, 0.52))
+        inset = axes.inset_axes((0.66, 0.17, 0.25, 0.48))
         for panel in (axes, inset):
             panel.axhline(evidence, color=plotting.EXACT, label="ln P(x)")
             area = {"facecolor": plotting.LIGHT_ORANGE, "edgecolor": plotting.ORANGE, "hatch": "/"}

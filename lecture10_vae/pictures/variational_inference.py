@@ -59,7 +59,8 @@ def draw_inference(elbo_by_step: dict[int, float], levels: dict[str, float]):
         axes.minorticks_off()
         axes.set(xlabel="gradient steps on each image", xlim=(0, None), ylabel="nats below ln P(x)", yscale="log")
         axes.yaxis.set_major_formatter("{x:g}")
-        axes.invert_yaxis()  # so that what is better is higher
+        drawn = [*gaps, max(evidence - best, SMALLEST_GAP)]
+        axes.set_ylim(1.6 * max(drawn), min(drawn) / 2)  # what is better is higher
         axes.set_title(describe_steps(elbo_by_step, encoder))
     return picture
 

@@ -16,9 +16,10 @@ import numpy as np
 SCREEN = (16, 9)  # inches, with dots enough for 1920 by 1080
 BLUE, LIGHT_BLUE = "#0b5fa5", "#9ecae8"  # what the lecture's own method does; the right answer
 ORANGE, LIGHT_ORANGE = "#d95f02", "#fdc28a"  # what it is compared with, what is missing; the wrong answer
-EXACT, GRAY = "black", "#767676"  # what is known exactly; what is beside the point
+EXACT = "black"  # what is known exactly
+GRAY, LIGHT_GRAY = "#767676", "#b5b5b5"  # what is beside the point
 HATCH = "//"  # of orange areas
-POSTERIOR = ["#ebebeb", "#d4d4d4", "#b5b5b5"]  # exact posteriors: 99, 90 and 50 percent of their mass
+POSTERIOR = ["#ebebeb", "#d4d4d4", LIGHT_GRAY]  # exact posteriors: 99, 90 and 50 percent of their mass
 INK = "gray_r"  # ink on paper: black digits on white, so that a projector shows them
 DIGIT_COLORS = [  # ten that stay apart for the colour-blind, too, most of all where digits are alike
     "#1a83f9", "#ffb200", "#2d02fb", "#003a46", "#66008e", "#ebb599", "#fd2ca5", "#561f06", "#e74c2f", "#0bd2fb",
@@ -53,6 +54,7 @@ def style(scale: float) -> dict[str, object]:
         "lines.linewidth": 3.5 * scale,
         "lines.markersize": 10 * scale,
         "hatch.linewidth": 2 * scale,
+        "xtick.major.pad": 10 * scale,  # so that the labels in the corner, of both axes, stay apart
     }
 
 
@@ -106,7 +108,7 @@ def write_digits(axes, points: np.ndarray, labels: np.ndarray) -> None:
     names = np.unique(labels)
     middles = np.array([np.median(points[labels == name], axis=0) for name in names])
     spreads = np.array([points[labels == name].std() for name in names])
-    places = move_apart(middles, 0.08 * np.ptp(axes.get_xlim()))
+    places = move_apart(middles, 0.1 * np.ptp(axes.get_xlim()))
     if np.median(np.hypot(*(places - middles).T) / np.maximum(spreads, 1e-9)) > 1:
         return
     style = {"weight": "bold", "fontsize": "small", "ha": "center", "va": "center"}
