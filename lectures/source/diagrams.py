@@ -45,18 +45,19 @@ def plate_bayesian_network(run: Path) -> Figure:
     with session:
         mean, stddev = session.run([model.mean, model.stddev])
     middle, corner = 14 * 28 + 14, 0  # a pixel that most digits have, and one that none has
-    with plotting.new_picture(14, 4.8) as picture:
+    with plotting.new_picture(16, 6) as picture:
         left, right = picture.subplots(1, 2, width_ratios=[1, 2])
         left.imshow(to_pixels(diagram))
         left.axis("off")
         values = np.linspace(-1.6, 1.6, 1_000)
-        for digit in (0, 1, 3):
+        density = norm.pdf(values, mean[corner, 0], stddev[corner, 0])
+        right.plot(values, density, color=plotting.LIGHT_GRAY, linewidth=10, label="corner pixel to the digit 0")
+        right.plot(values, norm.pdf(values), ":", color=plotting.EXACT, label="the prior, N(0, 1)")
+        for digit, color, style in ((0, plotting.BLUE, "-"), (1, plotting.ORANGE, "--"), (3, plotting.GRAY, "-.")):
             density = norm.pdf(values, mean[middle, digit], stddev[middle, digit])
-            right.plot(values, density, label=f"middle pixel to the digit {digit}")
-        right.plot(values, norm.pdf(values, mean[corner, 0], stddev[corner, 0]), label="corner pixel to the digit 0")
-        right.plot(values, norm.pdf(values), "k--", label="the prior, N(0, 1)")
+            right.plot(values, density, style, color=color, label=f"middle pixel to the digit {digit}")
         right.set(xlabel="weight", ylabel="density", title="Q of four weights after training")
-        right.legend(loc="upper left", fontsize=13)
+        right.legend(loc="upper left", fontsize="small", frameon=False)
     return picture
 
 
@@ -69,23 +70,25 @@ def vae_model(run: Path) -> Figure:
         fetches = [model.mean, model.stddev, model.code, model.dist.mean()]
         (mean,), (stddev,), (code,), decoded = session.run(fetches, {model.images: image})
         codes = session.run(model.mean, {model.images: test.images})
-    with plotting.new_picture(15, 4.2, layout=None) as picture:
+    with plotting.new_picture(15, 5, layout=None) as picture:
         for left, shown, title in ((0.02, image, "image x"), (0.8, decoded, "P(x|z), its mean")):
             axes = picture.add_axes((left, 0.12, 0.18, 0.66))
             plotting.show_images(axes, shown, columns=1)
             axes.set_title(title)
-        plane = picture.add_axes((0.39, 0.17, 0.22, 0.72))
+        plane = picture.add_axes((0.39, 0.2, 0.22, 0.66))
         plane.scatter(*codes.T, c="lightgray", s=1, linewidths=0)
         plane.plot(*plotting.half_mass_ellipse(mean, np.diag(stddev**2)), label="Q(z|x)")
-        plane.plot(*code, "r*", markersize=12, label="a code z")
-        plane.set(xlabel="$z_1$", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
-        plane.set_ylabel("$z_2$", rotation=0)
-        plane.legend(fontsize=12, loc="lower left")
+        plane.plot(*code, "*", color=plotting.ORANGE, markersize=12, label="a code z")
+        plane.set(xlabel="z₁", xlim=(-3, 3), ylim=(-3, 3), xticks=[-2, 0, 2], yticks=[-2, 0, 2], aspect="equal")
+        plane.set_ylabel("z₂", rotation=0)
+        plane.legend(
+            fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2, frameon=False, columnspacing=1
+        )
         for left, right, name in ((0.215, 0.365, "encoder"), (0.62, 0.785, "decoder")):
             picture.text((left + right) / 2, 0.56, name, ha="center")
-            arrow = {"arrowstyle": "-|>", "mutation_scale": 28, "linewidth": 2.5, "color": "tab:blue"}
+            arrow = {"arrowstyle": "-|>", "mutation_scale": 28, "linewidth": 2.5, "color": plotting.BLUE}
             plane.annotate("", (right, 0.47), (left, 0.47), "figure fraction", "figure fraction", arrow)
-            picture.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize=13, color="gray")
+            picture.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize="small", color=plotting.GRAY)
     return picture
 
 
