@@ -27,9 +27,9 @@ def draw(
     lines = np.stack(np.meshgrid(*[np.linspace(-3, 3, 31)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     decoded, observation = session.run([model.dist.mean(), model.observation], {model.code: lines})
     likely = likely_codes(codes, log_joint)
-    mean, covariance = session.run([model.dist.mean(), model.dist.covariance()], {model.code: likely})
-    covariance = np.broadcast_to(covariance, (len(likely), 2, 2))
-    picture = draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariance))
+    mean, stddev = session.run([model.dist.mean(), model.dist.stddev()], {model.code: likely})
+    covariances = [np.diag(noise**2) for noise in np.broadcast_to(stddev, mean.shape)]
+    picture = draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariances))
     plotting.save(picture, run.pictures_dir / "decoder.png")
 
 
@@ -94,7 +94,7 @@ def draw_bound(steps: list[int], bounds: list[float], evidence: float, best: flo
         if best is not None:
             inset.axhline(best, color=plotting.EXACT, linestyle="dashed", label="its family's best")
         zoom_on_end(inset, steps, bounds, evidence)
-        axes.set_title(f"After {steps[-1]} steps the bound is {evidence - bounds[-1]:.2f} nats below ln P(x)")
+        axes.set_title(f"At step {steps[-1]} the bound is {evidence - bounds[-1]:.2f} nats below ln P(x)")
         handles, labels = inset.get_legend_handles_labels()
         picture.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False, columnspacing=1)
     return picture
@@ -103,8 +103,8 @@ def draw_bound(steps: list[int], bounds: list[float], evidence: float, best: flo
 def zoom_on_end(inset, steps: list[int], bounds: list[float], evidence: float) -> None:
     """Shows the last three steps alone, with some room to ln P(x)."""
     last = steps[-3:]
-    height = max(evidence - bounds[-2:][0], 1e-3)
-    inset.set(xlim=(last[0] * 0.9, last[-1] * 1.15), ylim=(evidence - 2 * height, evidence + height / 3))
+    height = max(evidence - min(bounds[-2:]), 1e-3)
+    inset.set(xlim=(last[0] * 0.9, last[-1] * 1.15 + 0.1), ylim=(evidence - 2 * height, evidence + height / 3))
     inset.set_xticks(last, [str(step) for step in last])
     inset.locator_params(axis="y", nbins=5)
     inset.yaxis.tick_right()

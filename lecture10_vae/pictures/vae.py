@@ -11,7 +11,7 @@ from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
 from lecture10_vae.utils.run import Run
 
-AXES = {1: ("z", "digit"), 2: ("z₁", "z₂"), "more": ("1st principal component", "2nd")}  # of codes of that size
+AXES = {1: ("z", "digit, 0 to 9"), 2: ("z₁", "z₂"), "more": ("1st component", "2nd component")}  # of codes of that size
 
 
 def summarize(model: SimpleNamespace) -> tf.Tensor:
@@ -71,12 +71,11 @@ def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndar
         labels: of the codes, [N].
     """
     planes = [to_plane(codes, labels) for _, codes, _ in rows]
-    low, high = (
-        np.min([plane.min(axis=0) for plane in planes], axis=0),
-        np.max([plane.max(axis=0) for plane in planes], axis=0),
-    )
-    reach = 0.52 * (high - low).max() * np.array([-1, 1])  # a square that holds all codes of all rows
-    (xlim, ylim), (xlabel, ylabel) = np.add.outer((low + high) / 2, reach), AXES.get(rows[0][1].shape[1], AXES["more"])
+    code_size = rows[0][1].shape[1]
+    xlabel, ylabel = AXES.get(code_size, AXES["more"])
+    low, high = np.min(planes, axis=(0, 1)), np.max(planes, axis=(0, 1))
+    reach = 0.52 * (high - low).max()  # a square that holds all codes of all rows
+    xlim, ylim = np.add.outer((low + high) / 2, [-reach, reach])
     with plotting.new_picture(*plotting.SCREEN, layout=None) as picture:
         edges = {"left": 0.065, "right": 0.995, "bottom": 0.01, "top": 0.865}
         grid = picture.add_gridspec(2, len(rows), height_ratios=[1, 1.3], wspace=0.04, hspace=0.18, **edges)
@@ -86,6 +85,8 @@ def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndar
             axes.locator_params(nbins=4, integer=True)
             axes.tick_params(labelsize="small", labelleft=column == 0)
             axes.spines[:].set_visible(True)
+            if code_size == 1:  # no numbers, as the digit is stretched to the code's size
+                axes.set_yticks([])
             plotting.scatter_digits(axes, plane, labels)
             plotting.show_images(picture.add_subplot(grid[1, column]), images, columns=2)
         picture.axes[0].set_ylabel(ylabel, labelpad=0)
@@ -97,7 +98,7 @@ def draw_reconstructions(images: np.ndarray, decoded: np.ndarray, columns: int =
     """A column of each class, each image over its reconstruction: both [columns * rows, 28, 28], a class together."""
     rows = len(images) // columns
     pairs = np.stack([images, decoded], axis=1).reshape(columns, 2 * rows, 28, 28)
-    with plotting.new_picture(1.05 * columns, 2.1 * rows + 0.6) as picture:
+    with plotting.new_picture(max(1.05 * columns, 10.5), 2.1 * rows + 0.6) as picture:
         axes = picture.add_subplot()
         plotting.show_images(axes, pairs.swapaxes(0, 1).reshape(-1, 28, 28), columns=columns)
         axes.set_title(f"Test images of {name}, each over its reconstruction")
