@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 from matplotlib.text import Text
+from PIL import Image
 from scipy.stats import beta
 
 from lecture10_vae.pictures import bayesian_network, distributions, lower_bound, vae
@@ -14,6 +15,7 @@ from lecture10_vae.pictures import variational_inference as inference
 from lecture10_vae.pictures.classification import draw_confusion, draw_outputs, draw_reliability
 from lecture10_vae.studies import calibration
 from lecture10_vae.utils import plotting, run
+from lectures.source import training_gif
 
 # Linear red, green and blue as seen without one kind of cones (Machado, Oliveira, Fernandes 2009, severity 1)
 SIGHT = {
@@ -264,3 +266,22 @@ def test_same_numbers_give_the_same_bytes(tmp_path):
     for name in "ab":
         plotting.save(vae.draw_manifold(np.random.default_rng(0).random((4, 28, 28)), np.arange(2)), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_training_is_shown_epoch_by_epoch(tmp_path):
+    random = np.random.default_rng(0)
+    rows = [(epoch, random.normal(size=(300, 2)), random.random((10, 28, 28))) for epoch in range(3)]
+    frames = [training_gif.draw_frame(*row, np.arange(300) % 10, reach=4) for row in rows]
+    training_gif.save(frames, tmp_path / "training.gif")
+    with Image.open(tmp_path / "training.gif") as animation:
+        durations = [animation.seek(frame) or animation.info["duration"] for frame in range(animation.n_frames)]
+        shown = np.asarray(animation.convert("RGB"), int)
+    assert durations == [1800, 600, 1800]
+    assert animation.info["loop"] == 0  # for ever
+    assert np.abs(shown - np.asarray(frames[-1], int)).mean() < 2  # of 255: the palette has the colours
+
+
+def test_training_gif_shows_each_of_15_epochs_and_loads_fast():
+    assert training_gif.FIGURE.stat().st_size < 500_000
+    with Image.open(training_gif.FIGURE) as animation:
+        assert animation.n_frames == 16
