@@ -271,7 +271,7 @@ def test_same_numbers_give_the_same_bytes(tmp_path):
 def test_training_is_shown_epoch_by_epoch(tmp_path):
     random = np.random.default_rng(0)
     rows = [(epoch, random.normal(size=(300, 2)), random.random((10, 28, 28))) for epoch in range(3)]
-    frames = [training_gif.draw_frame(*row, np.arange(300) % 10, reach=4) for row in rows]
+    frames = [training_gif.draw_frame(*row, np.arange(300) % 10, np.array([[-4, 4]] * 2)) for row in rows]
     training_gif.save(frames, tmp_path / "training.gif")
     with Image.open(tmp_path / "training.gif") as animation:
         durations = [animation.seek(frame) or animation.info["duration"] for frame in range(animation.n_frames)]

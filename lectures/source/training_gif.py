@@ -17,7 +17,9 @@ from lecture10_vae.utils import command_line, mnist, plotting
 
 FIGURE = Path(__file__).resolve().parents[1] / "figures" / "vae_training.gif"
 MILLISECONDS = 600  # a frame; the first and the last stay for three times as long
-GRAYS = 32  # beside the digits' colours, in the palette of all frames
+IMAGES = 5_000  # of the test set: with all of them the file would come near 500 kB
+INCHES = 6.6  # 792 pixels
+GRAYS = 26  # beside the digits' colours, in the palette of all frames
 
 
 def make(path: Path = FIGURE, epochs: int = 15, seed: int = 0) -> None:
@@ -28,10 +30,13 @@ def make(path: Path = FIGURE, epochs: int = 15, seed: int = 0) -> None:
         epochs: passes over the training images.
         seed: of the initial weights, the order of the images and the noise.
     """
-    test = mnist.load("test")
+    test = mnist.load("test").first(IMAGES)
     rows = list(train_and_look(mnist.load("train"), test, epochs, seed))
-    reach = 1.04 * max(np.abs(codes).max() for _, codes, _ in rows)
-    frames = [draw_frame(*row, test.labels, reach) for row in rows]
+    everywhere = np.concatenate([codes for _, codes, _ in rows])
+    low, high = everywhere.min(axis=0), everywhere.max(axis=0)
+    reach = 0.52 * (high - low).max()  # a square that holds all codes of all epochs
+    limits = np.add.outer((low + high) / 2, [-reach, reach])
+    frames = [draw_frame(*row, test.labels, limits) for row in rows]
     save(frames, path)
 
 
@@ -50,14 +55,16 @@ def train_and_look(
                 yield epoch, *session.run(fetches, feed)
 
 
-def draw_frame(epoch: int, codes: np.ndarray, samples: np.ndarray, labels: np.ndarray, reach: float) -> Image.Image:
-    """Codes [N, 2] by label beside ten samples [10, 28, 28], on a plane that reaches so far in all frames."""
-    with plotting.new_picture(8, 4.5, layout=None) as picture:
+def draw_frame(
+    epoch: int, codes: np.ndarray, samples: np.ndarray, labels: np.ndarray, limits: np.ndarray
+) -> Image.Image:
+    """Codes [N, 2] by label beside ten samples [10, 28, 28]; the limits of the plane [2, 2] are those of all frames."""
+    with plotting.new_picture(INCHES, INCHES * 9 / 16, layout=None) as picture:
         plane = picture.add_axes((0.07, 0.12, 0.4725, 0.84))
-        plane.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="z₁", ylabel="z₂")
+        plane.set(xlim=limits[0], ylim=limits[1], xlabel="z₁", ylabel="z₂")
         plane.xaxis.labelpad = plane.yaxis.labelpad = 0
         plane.locator_params(nbins=5, integer=True)
-        plotting.scatter_digits(plane, codes, labels)
+        plotting.scatter_digits(plane, codes, labels, size=1.7)
         side = picture.add_axes((0.6, 0.02, 0.36, 0.84))
         plotting.show_images(side, samples, columns=2)
         picture.text(0.78, 0.9, f"Epoch {epoch}", fontsize="x-large", ha="center")
