@@ -12,7 +12,7 @@ ANEW := anew
 endif
 
 .PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
-.PHONY: notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -28,6 +28,10 @@ lectures: .venv/authors lecture
 	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lower_bound_full
 	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev
 	$(BIN)/python -m lectures.source.build
+
+# What the notes say of more than one seed
+studies: .venv/authors
+	$(BIN)/python -m lectures.source.studies
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
 test: .venv/authors

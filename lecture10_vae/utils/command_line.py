@@ -9,7 +9,7 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 
-LEAST = {"seed": 0, "test_images": 2}  # of two images there is a standard error
+LEAST = {"seed": 0, "test_images": 2, "seeds": 2}  # of two there is a standard error, or a stddev
 LARGEST = {"seed": 2**31 - 1, "draws": 1_000}  # a seed is an int32 of the graph
 
 

@@ -46,7 +46,7 @@ RUNS = [  # folders in runs/, made by `make lecture`
 
 def record(runs: Path) -> dict:
     """What results.json holds: the runs' results and histories, what we measured besides, date, seed and versions."""
-    from lectures.source import as_printed, measure  # here, since rendering alone needs no TensorFlow
+    from lectures.source import as_printed, measure, studies  # here, since rendering alone needs no TensorFlow
 
     results = {}
     for name in RUNS:
@@ -60,6 +60,7 @@ def record(runs: Path) -> dict:
     results["held_out"] = measure.epochs_on_held_out()
     results["seeds"] = measure.over_seeds()
     results["edited"] = measure.with_four_times_the_divergence()
+    results["studies"] = studies.main()
     results["own"] = measure.with_black_and_white_exchanged(runs / "vae")
     return results | {"date": datetime.date.today().isoformat(), "seed": seed, "versions": versions}
 

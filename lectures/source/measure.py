@@ -85,10 +85,17 @@ def placeholders(model: SimpleNamespace) -> tuple[tf.Tensor, ...]:
     return (model.images,) if digit is None else (model.images, digit)
 
 
-def mean_and_stddev(values: list[float]) -> dict[str, object]:
-    """The values' mean and stddev (of a sample: divided by one less than their number), and the values."""
+def mean_and_stddev(values: list) -> dict[str, object]:
+    """The values' mean and stddev (of a sample: divided by one less than their number), and the values.
+
+    A value is a number, or a list of numbers, whose means and stddevs are lists then.
+    """
     values = np.array(values, np.float64)
-    return {"mean": values.mean(), "stddev": values.std(ddof=1), "values": values.tolist()}
+    return {
+        "mean": values.mean(axis=0).tolist(),
+        "stddev": values.std(axis=0, ddof=1).tolist(),
+        "values": values.tolist(),
+    }
 
 
 def make_encoder_with_exp(images, code_size=2, hidden_size=100):

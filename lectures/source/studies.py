@@ -1,0 +1,148 @@
+"""What holds for more than one seed: each study of the notes over seeds 0 to 4: `make studies`.
+
+A study is a function from a seed to numbers. Those of each seed are kept in runs/studies/<study>/seed-<n>.json with a
+digest of the source that they depend on, so that a run that was stopped goes on, and an edit measures anew what it
+touches. The pictures of all seeds' numbers are lectures/figures/study_<study>.png.
+
+    python -m lectures.source.studies                          # all that is not measured yet
+    python -m lectures.source.studies --only evidence_by_epoch
+"""
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import NamedTuple
+
+from lecture10_vae import vae
+from lecture10_vae.load_run import load_run
+from lecture10_vae.pictures import evidence_by_epoch as evidence_by_epoch_pictures
+from lecture10_vae.studies import evidence, evidence_by_epoch, gaps
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import checkpoints, command_line, mnist, plotting, sources
+from lecture10_vae.utils.files import write_json
+from lectures.source.measure import mean_and_stddev
+
+RUNS = Path("runs/studies")
+FIGURES = Path(__file__).resolve().parents[1] / "figures"
+IMAGES = 2_000  # the first of the test images, and of the training images, where a study takes so many
+
+
+class Study(NamedTuple):
+    """What is measured for each seed, and the picture of it."""
+
+    measure: Callable[[int], dict]  # the numbers of a seed: scalars, lists, or dicts of them
+    draw: Callable[[dict], object]  # a picture of what `over_seeds` makes of them
+    modules: tuple[ModuleType, ...]  # whose source the numbers depend on, besides that of `measure`
+
+
+def trained_vae(seed: int, epoch: int = 15) -> tuple[tf.Session, SimpleNamespace]:
+    """The VAE that vae.py trains with this seed, after an epoch (0, 1, 5, 10 and 15 are kept); trained if it is not."""
+    logdir = RUNS / f"vae_seed_{seed}"
+    try:
+        return load_run(logdir, epoch)
+    except command_line.UserError:  # there is none, or one of other code
+        vae.main(seed=seed, logdir=logdir, fresh=True)
+        return load_run(logdir, epoch)
+
+
+def measure_evidence_by_epoch(seed: int) -> dict:
+    """ln P(x), the bound and the gap on training and on test images, at the epochs of slide 26."""
+    parts = {part: mnist.load(part).first(IMAGES).images for part in ("train", "test")}
+    by_epoch = {part: [] for part in parts}
+    session, model = trained_vae(seed)
+    epochs = sorted(checkpoints.numbers_of(RUNS / f"vae_seed_{seed}"))
+    with session, session.graph.as_default():
+        for epoch in epochs:
+            checkpoints.load(session, checkpoints.read(RUNS / f"vae_seed_{seed}", epoch))
+            for part, images in parts.items():
+                by_epoch[part].append(evidence_by_epoch.measure(session, model, images))
+    columns = {part: {name: [row[name] for row in rows] for name in rows[0]} for part, rows in by_epoch.items()}
+    return {"epochs": epochs, **columns}
+
+
+STUDIES = {  # by the name that the files in studies/, pictures/ and figures/ share
+    "evidence_by_epoch": Study(
+        measure_evidence_by_epoch, evidence_by_epoch_pictures.draw, (vae, evidence, evidence_by_epoch, gaps)
+    ),
+}
+
+
+def path_of(name: str, seed: int) -> Path:
+    """The file of a study's numbers with a seed."""
+    return RUNS / name / f"seed-{seed}.json"
+
+
+def source_of(study: Study) -> dict[str, str]:
+    """Digests of the source that a study's numbers depend on, by definition."""
+    own = f"{study.measure.__name__} in {Path(__file__).name}"
+    return {own: sources.digests(__file__)[own], **sources.digests(*(module.__file__ for module in study.modules))}
+
+
+def read(name: str, seed: int) -> dict | None:
+    """What was kept of a study with a seed: source, seconds and numbers; None if nothing, or of other source."""
+    try:
+        kept = json.loads(path_of(name, seed).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return kept if kept.get("source") == source_of(STUDIES[name]) else None
+
+
+def measure_missing(names: list[str], seeds: range) -> Iterator[str]:
+    """Measures what is not kept yet, and yields what there is to say: before each measurement, and after it."""
+    kept = {(name, seed): read(name, seed) for name in names for seed in seeds}
+    missing = [pair for pair, content in kept.items() if content is None]
+    for place, (name, seed) in enumerate(missing, start=1):
+        yield f"{place}/{len(missing)} {name}, seed {seed}: {STUDIES[name].measure.__doc__.splitlines()[0]}"
+        started = time.perf_counter()
+        numbers = STUDIES[name].measure(seed)
+        seconds = time.perf_counter() - started
+        kept[name, seed] = {"source": source_of(STUDIES[name]), "seconds": round(seconds, 1), "numbers": numbers}
+        write_json(path_of(name, seed), kept[name, seed])
+        rest = seconds_of_the_rest(kept)
+        yield f"    {seconds:.0f} s; the rest will take about {rest / 60:.0f} min" if rest else f"    {seconds:.0f} s"
+
+
+def seconds_of_the_rest(kept: dict[tuple[str, int], dict | None]) -> float:
+    """How long what is missing will take: each as long as the study's other seeds do, or as all that is known."""
+    seconds = {pair: content["seconds"] for pair, content in kept.items() if content}
+    by_study = {study: [taken for (name, _), taken in seconds.items() if name == study] for study, _ in kept}
+    everything = list(seconds.values())
+    likely = [by_study[name] or everything for (name, _), content in kept.items() if content is None]
+    return sum(sum(taken) / len(taken) for taken in likely)
+
+
+def over_seeds(of_seeds: list) -> object:
+    """Numbers that come in the same dicts for each seed, as mean, stddev and values over the seeds."""
+    if isinstance(of_seeds[0], dict):
+        return {name: over_seeds([numbers[name] for numbers in of_seeds]) for name in of_seeds[0]}
+    return mean_and_stddev(of_seeds)
+
+
+def main(only: str = "", seeds: int = 5) -> dict[str, dict]:
+    """Measures each study with each seed, where that is not done yet, and draws the studies' pictures.
+
+    Args:
+        only: the one study to do.
+        seeds: how many, from 0 on.
+
+    Returns:
+        For each study its numbers as mean, stddev and values over the seeds.
+    """
+    command_line.check_numbers(seeds=seeds)
+    if only and only not in STUDIES:
+        raise command_line.UserError(f"--only {only}: there is no such study, but {', '.join(STUDIES)}.")
+    names = [only] if only else list(STUDIES)
+    for line in measure_missing(names, range(seeds)):
+        print(line, flush=True)
+    results = {name: over_seeds([read(name, seed)["numbers"] for seed in range(seeds)]) for name in names}
+    for name, numbers in results.items():
+        path = FIGURES / f"study_{name}.png"
+        plotting.save(STUDIES[name].draw(numbers), path)
+        print(f"Picture: {path}")
+    return results
+
+
+if __name__ == "__main__":
+    command_line.run(main)
