@@ -25,8 +25,8 @@ def draw(numbers: dict):
             ("train", "training images", "tab:orange", "^"),
         ):
             _errorbar(right, epochs, numbers[part]["gap_nats"], shown, label, color, marker)
-        left.set(title="Training raises ln P(x) and the bound", xlabel="epoch", ylabel="nats per test image")
-        right.set(title="and the gap between them", xlabel="epoch", ylabel="ln P(x) - bound in nats")
+        left.set(title="ln P(x) and the bound", xlabel="epoch", ylabel="nats per test image")
+        right.set(title="The gap between them", xlabel="epoch", ylabel="ln P(x) - bound in nats")
         right.set_ylim(bottom=0)
         for axes in (left, right):
             axes.set_xticks(epochs[shown])

@@ -21,7 +21,9 @@ def train_epochs(
     batch_size: int = 100,
     seed: int = 0,
 ) -> Iterator[int]:
-    """Trains the session's graph from the start, on the same mini-batches in the same order as a script does.
+    """Trains the session's graph, on the same mini-batches in the same order as a script does.
+
+    Variables that have a value keep it, and are trained on from there; the others are started.
 
     Args:
         optimize: a gradient step on the images fed.
@@ -35,7 +37,9 @@ def train_epochs(
     pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
     feeds = dict(zip(placeholders, (pixels, labels), strict=False))  # an auto-encoder takes no labels
     optimize_batches = each_batch(optimize, batch_size, feeds)
-    session.run(tf.global_variables_initializer())
+    missing = set(session.run(tf.report_uninitialized_variables()))
+    variables = [variable for variable in tf.global_variables() if variable.op.name.encode() in missing]
+    session.run(tf.variables_initializer(variables))
     for epoch in range(1, epochs + 1):
         for batch in mnist.batches(data, batch_size, [seed, epoch], BATCHES_PER_RUN):
             fed = {pixels: batch.pixels, labels: batch.labels}

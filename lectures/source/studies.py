@@ -8,6 +8,7 @@ touches. The pictures of all seeds' numbers are lectures/figures/study_<study>.p
     python -m lectures.source.studies --only evidence_by_epoch
 """
 
+import inspect
 import json
 import time
 from collections.abc import Callable, Iterator
@@ -17,16 +18,19 @@ from typing import NamedTuple
 
 from lecture10_vae import vae
 from lecture10_vae.load_run import load_run
+from lecture10_vae.pictures import amortization as amortization_pictures
 from lecture10_vae.pictures import evidence_by_epoch as evidence_by_epoch_pictures
-from lecture10_vae.studies import evidence, evidence_by_epoch, gaps
+from lecture10_vae.pictures import information as information_pictures
+from lecture10_vae.studies import amortization, evidence, evidence_by_epoch, gaps, information, training
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import checkpoints, command_line, mnist, plotting, sources
+from lecture10_vae.utils import command_line, mnist, plotting, sources
 from lecture10_vae.utils.files import write_json
 from lectures.source.measure import mean_and_stddev
 
 RUNS = Path("runs/studies")
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
 IMAGES = 2_000  # the first of the test images, and of the training images, where a study takes so many
+KEPT = (0, 1, 5, 10, 15)  # slide 26's epochs, whose weights a run of vae.py keeps
 
 
 class Study(NamedTuple):
@@ -37,8 +41,13 @@ class Study(NamedTuple):
     modules: tuple[ModuleType, ...]  # whose source the numbers depend on, besides that of `measure`
 
 
-def trained_vae(seed: int, epoch: int = 15) -> tuple[tf.Session, SimpleNamespace]:
-    """The VAE that vae.py trains with this seed, after an epoch (0, 1, 5, 10 and 15 are kept); trained if it is not."""
+def columns(rows: list[dict]) -> dict[str, list]:
+    """Rows of the same numbers as a list for each."""
+    return {name: [row[name] for row in rows] for name in rows[0]}
+
+
+def trained_vae(seed: int, epoch: int = KEPT[-1]) -> tuple[tf.Session, SimpleNamespace]:
+    """The VAE that vae.py trains with this seed, after an epoch out of `KEPT`; trained if it is not."""
     logdir = RUNS / f"vae_seed_{seed}"
     try:
         return load_run(logdir, epoch)
@@ -51,21 +60,40 @@ def measure_evidence_by_epoch(seed: int) -> dict:
     """ln P(x), the bound and the gap on training and on test images, at the epochs of slide 26."""
     parts = {part: mnist.load(part).first(IMAGES).images for part in ("train", "test")}
     by_epoch = {part: [] for part in parts}
-    session, model = trained_vae(seed)
-    epochs = sorted(checkpoints.numbers_of(RUNS / f"vae_seed_{seed}"))
-    with session, session.graph.as_default():
-        for epoch in epochs:
-            checkpoints.load(session, checkpoints.read(RUNS / f"vae_seed_{seed}", epoch))
+    for epoch in KEPT:
+        session, model = trained_vae(seed, epoch)
+        with session, session.graph.as_default():
             for part, images in parts.items():
                 by_epoch[part].append(evidence_by_epoch.measure(session, model, images))
-    columns = {part: {name: [row[name] for row in rows] for name in rows[0]} for part, rows in by_epoch.items()}
-    return {"epochs": epochs, **columns}
+    return {"epochs": list(KEPT), **{part: columns(rows) for part, rows in by_epoch.items()}}
+
+
+def measure_amortization(seed: int) -> dict:
+    """What the gap is made of: the encoder trained on, a wider one, train against test images, images refitted."""
+    data = mnist.load("train")
+    parts = {part: mnist.load(part).first(IMAGES).images for part in ("train", "test")}
+    session, model = trained_vae(seed)
+    with session, session.graph.as_default():
+        wide = tf.make_template("wide_encoder", vae.make_encoder, hidden_size=400)
+        return amortization.measure(session, model, wide, data, parts, seed)
+
+
+def measure_information(seed: int) -> dict:
+    """The mean divergence as mutual information and the aggregate's divergence, on all test images, by epoch."""
+    images, by_epoch = mnist.load("test").images, []
+    for epoch in KEPT:
+        session, model = trained_vae(seed, epoch)
+        with session:
+            by_epoch.append(information.measure(session, model, images))
+    return {"epochs": list(KEPT), "test": columns(by_epoch)}
 
 
 STUDIES = {  # by the name that the files in studies/, pictures/ and figures/ share
     "evidence_by_epoch": Study(
         measure_evidence_by_epoch, evidence_by_epoch_pictures.draw, (vae, evidence, evidence_by_epoch, gaps)
     ),
+    "amortization": Study(measure_amortization, amortization_pictures.draw, (vae, evidence, amortization, training)),
+    "information": Study(measure_information, information_pictures.draw, (vae, information)),
 }
 
 
@@ -76,8 +104,9 @@ def path_of(name: str, seed: int) -> Path:
 
 def source_of(study: Study) -> dict[str, str]:
     """Digests of the source that a study's numbers depend on, by definition."""
-    own = f"{study.measure.__name__} in {Path(__file__).name}"
-    return {own: sources.digests(__file__)[own], **sources.digests(*(module.__file__ for module in study.modules))}
+    file = inspect.getsourcefile(study.measure)
+    own = f"{study.measure.__name__} in {Path(file).name}"
+    return {own: sources.digests(file)[own], **sources.digests(*(module.__file__ for module in study.modules))}
 
 
 def read(name: str, seed: int) -> dict | None:

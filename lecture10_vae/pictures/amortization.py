@@ -1,0 +1,40 @@
+"""The picture of studies/amortization.py: the shares of the gap, and what refitting parts of Q(z|x) gains."""
+
+from lecture10_vae.utils import plotting
+
+SHARES = {
+    "optimization": "gone after more steps",
+    "width": "gone with 400 units",
+    "generalization": "gone on training images",
+    "rest": "left with all three",
+    "approximation": "the best Gaussian's",
+}
+REFITTED = {"stddevs": "only its stddevs", "means": "only its means", "both": "both"}
+
+
+def draw(numbers: dict):
+    """The gap on test images from the encoder's down to that of the best Gaussian, and what refitting each image gains.
+
+    Args:
+        numbers: "shares" and the part "test", each number with mean and stddev over seeds.
+    """
+    with plotting.new_picture(16, 7.5) as picture:
+        left, right = picture.subplots(1, 2, width_ratios=[1.5, 1])
+        end = 0.0
+        for name, label in reversed(SHARES.items()):
+            share = numbers["shares"][f"{name}_nats"]
+            color = "tab:orange" if name == "approximation" else "tab:blue"
+            draw_bar(left, label, share, color, start=end)
+            end += share["mean"]
+        for name, label in reversed(REFITTED.items()):
+            draw_bar(right, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], "tab:blue")
+        left.set(title="What the gap is made of", xlabel="ln P(x) - bound, nats per test image", xlim=(0, 1.2 * end))
+        right.set(title="Refitting each image's Q(z|x) gains", xlabel="nats per test image", xlim=(0, 1.4 * end))
+    return picture
+
+
+def draw_bar(axes, label: str, spread: dict, color: str, start: float = 0.0) -> None:
+    """A bar with its mean and stddev in words."""
+    mean, stddev = spread["mean"], spread["stddev"]
+    bars = axes.barh([label], [mean], left=start, color=color, xerr=stddev, error_kw={"capsize": 6})
+    axes.bar_label(bars, [f" {mean:.2f} ± {stddev:.2f}"], padding=4)
