@@ -71,7 +71,9 @@ def test_refitting_comes_to_the_best_gaussian_that_scipy_finds_on_a_grid(trained
     reached = amortization.bounds(session, model, images[:8], best, points=16)
     for image, bound, *gaussian in zip(images, reached, *best, strict=False):
         codes, cell, log_joint = around(session, model, image, Gaussian(*gaussian))
-        assert bound == pytest.approx(bound_on_grid.best_in_family(log_joint, codes, cell, False).bound, abs=0.02)
+        lowest = log_joint.min()  # taken off, so that a Gaussian off the grid, whose sums are 0, is not the best
+        best_bound = bound_on_grid.best_in_family(log_joint - lowest, codes, cell, False).bound + lowest
+        assert bound == pytest.approx(best_bound, abs=0.02)
 
 
 def test_refitting_raises_the_bound_and_leaves_the_other_part_alone(trained, images, encoder):
@@ -90,8 +92,8 @@ def test_refitting_raises_the_bound_and_leaves_the_other_part_alone(trained, ima
 
 def test_shares_add_up_and_the_decoder_stays(trained, small_mnist, images, monkeypatch):
     session, model = trained
-    monkeypatch.setattr(amortization, "EPOCHS", 3)
-    monkeypatch.setattr(amortization, "EPOCHS_AFRESH", 5)
+    monkeypatch.setattr(amortization, "EPOCHS", 2)
+    monkeypatch.setattr(amortization, "EPOCHS_AFRESH", 2)
     variables = (model.decoder.trainable_variables, model.encoder.trainable_variables)
     decoder, encoder = session.run(variables)
     try:

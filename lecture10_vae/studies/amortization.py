@@ -8,6 +8,7 @@ by training encoders on, and by looking at the images that they were trained on.
 from types import SimpleNamespace
 
 import numpy as np
+from scipy.stats import norm
 
 from lecture10_vae.studies import evidence
 from lecture10_vae.studies.gaps import Gaussian
@@ -131,9 +132,9 @@ def gauss_hermite(points: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def log_joint(session: tf.Session, model: SimpleNamespace, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """ln P(x,z) in nats, [K, N], of images [N, 28, 28] with K codes each, [K, N, 2]."""
-    log_joint = model.reconstruction + model.prior.log_prob(model.code)
-    return np.array([session.run(log_joint, {model.images: images, model.code: code}) for code in codes], np.float64)
+    """ln P(x,z) in nats, [K, N], of images [N, 28, 28] with K codes each, [K, N, 2], whose prior is N(0, I)."""
+    feeds = ({model.images: images, model.code: code} for code in codes)
+    return np.array([session.run(model.reconstruction, feed) for feed in feeds]) + norm.logpdf(codes).sum(axis=-1)
 
 
 def bounds(session, model, images: np.ndarray, posterior: Gaussian, points: int = 8) -> np.ndarray:
