@@ -28,8 +28,8 @@ def draw(numbers: dict):
             end += share["mean"]
         for name, label in reversed(REFITTED.items()):
             draw_bar(right, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], "tab:blue")
-        left.set(title="What the gap is made of", xlabel="ln P(x) - bound, nats per test image", xlim=(0, 1.2 * end))
-        right.set(title="Refitting each image's Q(z|x) gains", xlabel="nats per test image", xlim=(0, 1.4 * end))
+        left.set(title="What the gap is made of", xlabel="ln P(x) - bound, nats per test image", xlim=(0, 1.3 * end))
+        right.set(title="Refitting each image's Q(z|x) gains", xlabel="nats per test image", xlim=(0, 1.7 * end))
     return picture
 
 

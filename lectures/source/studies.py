@@ -124,10 +124,10 @@ def measure_missing(names: list[str], seeds: range) -> Iterator[str]:
     missing = [pair for pair, content in kept.items() if content is None]
     for place, (name, seed) in enumerate(missing, start=1):
         yield f"{place}/{len(missing)} {name}, seed {seed}: {STUDIES[name].measure.__doc__.splitlines()[0]}"
-        started = time.perf_counter()
+        source, started = source_of(STUDIES[name]), time.perf_counter()  # before, since it may be edited meanwhile
         numbers = STUDIES[name].measure(seed)
         seconds = time.perf_counter() - started
-        kept[name, seed] = {"source": source_of(STUDIES[name]), "seconds": round(seconds, 1), "numbers": numbers}
+        kept[name, seed] = {"source": source, "seconds": round(seconds, 1), "numbers": numbers}
         write_json(path_of(name, seed), kept[name, seed])
         rest = seconds_of_the_rest(kept)
         yield f"    {seconds:.0f} s; the rest will take about {rest / 60:.0f} min" if rest else f"    {seconds:.0f} s"
