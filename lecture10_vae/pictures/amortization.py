@@ -18,18 +18,18 @@ def draw(numbers: dict):
     Args:
         numbers: "shares" and the part "test", each number with mean and stddev over seeds.
     """
-    with plotting.new_picture(16, 7.5) as picture:
-        left, right = picture.subplots(1, 2, width_ratios=[1.5, 1])
+    with plotting.new_picture(13, 12) as picture:
+        upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=[len(SHARES), len(REFITTED)])
         end = 0.0
         for name, label in reversed(SHARES.items()):
             share = numbers["shares"][f"{name}_nats"]
             color = "tab:orange" if name == "approximation" else "tab:blue"
-            draw_bar(left, label, share, color, start=end)
+            draw_bar(upper, label, share, color, start=end)
             end += share["mean"]
         for name, label in reversed(REFITTED.items()):
-            draw_bar(right, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], "tab:blue")
-        left.set(title="What the gap is made of", xlabel="ln P(x) - bound, nats per test image", xlim=(0, 1.3 * end))
-        right.set(title="Refitting each image's Q(z|x) gains", xlabel="nats per test image", xlim=(0, 1.7 * end))
+            draw_bar(lower, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], "tab:blue")
+        upper.set(title="What the gap between ln P(x) and the bound is made of", xlim=(0, 1.35 * end))
+        lower.set(title="What an image gains by a Q(z) of its own", xlabel="nats per test image")
     return picture
 
 
