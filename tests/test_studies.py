@@ -90,6 +90,16 @@ def test_refitting_raises_the_bound_and_leaves_the_other_part_alone(trained, ima
     )
 
 
+def test_start_at_the_highest_density_finds_no_worse_gaussians_than_one_at_the_encoders(trained, images, encoder):
+    session, model = trained
+    from_highest = amortization.refit_each(session, model, images, encoder)["both"]
+    from_encoder = amortization.refit(session, model, images, encoder)
+    highest, encoders = (amortization.bounds(session, model, images, each) for each in (from_highest, from_encoder))
+    assert highest.mean() > encoders.mean() - 0.01
+    half_width = evidence.reach(session, model, images)
+    assert (evidence.by_quadrature(session, model, images, half_width) - highest).mean() < 0.5
+
+
 def test_shares_add_up_and_the_decoder_stays(trained, small_mnist, images, monkeypatch):
     session, model = trained
     monkeypatch.setattr(amortization, "EPOCHS", 2)
