@@ -65,15 +65,14 @@ def test_divergence_to_the_prior_is_in_closed_form(walked):
     assert kl == pytest.approx((np.exp(q) * cell) @ (q - norm.logpdf(codes).sum(axis=1)), abs=1e-3)
 
 
-def test_gradients_agree_and_the_path_gradient_varies_less(walked):
+def test_gradient_estimates_agree_with_the_grids_in_the_mean(walked):
     session, model = walked
     codes, cell = evidence.code_grid()
     compared = gradients.compare(session, model, codes, cell)
-    exact, path, score = (np.array(compared[name]) for name in ("exact", "path_variance", "score_variance"))
-    for name in ("path", "score"):
+    exact = np.array(compared["exact"])
+    for name in gradients.ESTIMATES:
         off = np.abs(np.subtract(compared[f"{name}_mean"], exact))
-        assert (off < 4.5 * np.array(compared[f"{name}_error"])).all()
-    assert (path < score).all()
+        assert (off < 4.5 * np.array(compared[f"{name}_error"])).all(), name
 
     # The integral's own derivative, by finite differences of the bound by quadrature.
     differences = []
@@ -89,6 +88,42 @@ def test_gradients_agree_and_the_path_gradient_varies_less(walked):
             variable.load(value, session)
             differences.append((bounds[0] - bounds[1]) / 0.02)
     np.testing.assert_allclose(exact, differences, atol=0.01)
+
+
+def test_noise_of_the_score_function_is_that_of_the_grid(walked):
+    """Its variance E[(f - b)^2 g^2] - E[(f - b) g]^2 by quadrature, with d ln Q(z), here called g, written out."""
+    session, model = walked
+    codes, cell = evidence.code_grid()
+    _, log_joint, log_posterior = bound_on_grid.log_densities(session, model, codes)
+    mass, value = np.exp(log_posterior) * cell, (log_joint - log_posterior)[:, np.newaxis]
+    mean, covariance = session.run([model.mean, model.covariance])
+    score = (codes - mean) @ np.linalg.inv(covariance)  # in the mean, which both families have in common
+    baseline = mass @ (score**2 * value) / (mass @ score**2)
+    compared = gradients.compare(session, model, codes, cell, draws=4_000)
+    for name, weighted in (("score", value * score), ("score_with_baseline", (value - baseline) * score)):
+        by_grid = mass @ weighted**2 - (mass @ weighted) ** 2
+        np.testing.assert_allclose(compared[f"{name}_variance"][:2], by_grid, rtol=0.3)
+    assert np.less(compared["score_with_baseline_variance"], compared["score_variance"]).all()
+
+
+def test_noise_goes_where_q_is_the_posterior(monkeypatch):
+    """There ln P(x,z) - ln Q(z) is ln P(x) for all z; the last form keeps the noise of ln P(x|z), in closed form."""
+    stddev = np.array([1.0, 0.5])
+    monkeypatch.setattr(lower_bound, "make_decoder", lambda code: tfd.MultivariateNormalDiag(code, [1.0, 0.5]))
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = lower_bound.build_graph()
+        session.run(tf.global_variables_initializer())
+        numbers = gradients.measure(session, model, *evidence.code_grid(), draws=10_000)["best"]
+        covariance = session.run(model.covariance)
+    np.testing.assert_allclose(numbers["path_without_score_variance"], 0, atol=1e-4)
+    np.testing.assert_allclose(numbers["score_with_baseline_variance"], 0, atol=1e-3)
+    assert min(numbers["path_variance"] + numbers["path_of_first_form_variance"]) > 0.1
+    first, second, last = numbers["form_variance"]
+    assert first == pytest.approx(0, abs=1e-4)
+    assert second == pytest.approx(0, abs=1e-4)
+    error = lower_bound.OBSERVATION * (1 - np.diag(covariance) / stddev**2)  # x less the posterior's mean
+    closed = (error**2 * np.diag(covariance) / stddev**4 + np.diag(covariance) ** 2 / stddev**4 / 2).sum()
+    assert last == pytest.approx(closed, rel=0.06)
 
 
 def test_walk_ends_at_the_exact_posterior_where_it_is_gaussian(monkeypatch):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from lecture10_vae.studies.evidence import log_integral
+from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf
 
 HEADING = """\
@@ -34,6 +35,14 @@ def log_densities(session: tf.Session, model: SimpleNamespace, codes: np.ndarray
     fetches = [model.log_likelihood, model.log_prior, model.log_posterior]
     log_likelihood, log_prior, log_posterior = np.array(session.run(fetches, {model.code: codes}), np.float64)
     return LogDensities(log_likelihood, log_likelihood + log_prior, log_posterior)
+
+
+def place(session: tf.Session, mean: np.ndarray, covariance: np.ndarray) -> None:
+    """Gives the session's Q(z) this mean [2] and covariance [2, 2], of which a diagonal Q takes the diagonal."""
+    scale = np.linalg.cholesky(covariance)
+    values = mean, inverse_softplus(np.diag(scale)), scale[1, 0]
+    for variable, value in zip(tf.trainable_variables("posterior"), values, strict=False):  # a diagonal Q has no skew
+        variable.load(value, session)
 
 
 def measure(session: tf.Session, model: SimpleNamespace, codes: np.ndarray, cell: float) -> dict[str, np.ndarray]:
