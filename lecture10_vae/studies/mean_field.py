@@ -1,0 +1,119 @@
+"""Slide 11 with two weights: what a Gaussian with a diagonal covariance, a "mean field", misses of their posterior.
+
+A logistic regression tells 5 from 3 by two neighbouring pixels. With two weights the exact posterior stands on a grid,
+and the Gaussians that the bound finds beside it: one diagonal, as slide 27 has for each weight of its network, and one
+of any covariance. The pixels mostly have ink together, so that the data tell the sum of their weights better than the
+difference, and the weights are correlated in the posterior. A diagonal Gaussian cannot say that. Where the posterior is
+a Gaussian itself, of precision L, the best diagonal one has the variances 1 / L_ii, and these are never larger than
+the true ones, (L^-1)_ii (Bishop 2006, section 10.1.2): for two weights of correlation r, by a factor of 1 - r^2.
+"""
+
+from types import SimpleNamespace
+
+import numpy as np
+
+from lecture10_vae.studies.evidence import code_grid, log_integral
+from lecture10_vae.tf1 import set_random_seed, tf, tfd
+from lecture10_vae.utils import mnist
+
+PIXELS = (10, 11), (9, 9)  # rows and columns: where a 5 has its upright stroke, and a 3 mostly paper
+DIGITS = (3, 5)  # told apart, as the classes 0 and 1
+FAMILIES = {"mean_field": False, "full_covariance": True}
+
+
+def two_pixels(data: mnist.Dataset, count: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """`count` images of the two digits, drawn from the data set.
+
+    Returns:
+        inputs: their two pixels, less the mean and by the stddev of all those digits: float32 [count, 2].
+        labels: float32 [count].
+    """
+    pixels = data.images[np.isin(data.labels, DIGITS)][:, *PIXELS]
+    labels = data.labels[np.isin(data.labels, DIGITS)] == DIGITS[1]
+    chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
+    return ((pixels - pixels.mean(axis=0)) / pixels.std(axis=0))[chosen], labels[chosen].astype(np.float32)
+
+
+def build_graph(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = False, seed: int = 0):
+    """Slide 11's bound for inputs [N, 2] and labels [N], as a static graph. Returns everything below by its name."""
+    set_random_seed(seed)
+    step = tf.train.get_or_create_global_step()
+    prior = tfd.MultivariateNormalDiag(tf.zeros([2]))
+    mean = tf.get_variable("mean", [2], initializer=tf.zeros_initializer())
+    stddev = tf.nn.softplus(tf.get_variable("stddev", [2], initializer=tf.zeros_initializer()))
+    skew = tf.get_variable("skew", [], initializer=tf.zeros_initializer(), trainable=full_covariance)
+    posterior = tfd.MultivariateNormalTriL(mean, tf.stack([[stddev[0], 0.0], [skew, stddev[1]]]))
+
+    weights = posterior.sample(100, seed=tf.stack([seed, tf.cast(step, tf.int32)]))  # [100, 2]
+    dist = tfd.Bernoulli(logits=tf.matmul(weights, inputs, transpose_b=True))  # batch shape [100, N]
+    log_prob = tf.reduce_sum(dist.log_prob(labels), axis=1)  # [100], of all labels, in nats
+    elbo = tf.reduce_mean(log_prob) - tfd.kl_divergence(posterior, prior)  # []
+    covariance = posterior.covariance()
+    rate = tf.placeholder(tf.float32, [])
+    optimize = tf.train.AdamOptimizer(rate).minimize(-elbo, step)
+    return SimpleNamespace(**locals())
+
+
+def fit(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = False, steps: int = 1_000, seed: int = 0):
+    """Mean [2] and covariance [2, 2] of the Gaussian to which gradient ascent on the sampled bound comes."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(inputs, labels, full_covariance, seed)
+        session.run(tf.global_variables_initializer())
+        for step in range(steps):  # a rate that falls to 0 lets the noise of the samples average out
+            session.run(model.optimize, {model.rate: 0.05 * (1 - step / steps)})
+        return session.run([model.mean, model.covariance])
+
+
+def log_joint(weights: np.ndarray, inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """ln P(labels, weights | inputs) in nats for weights [M, 2], [M]."""
+    logit = weights.astype(np.float64) @ inputs.T
+    log_prior = -0.5 * (weights**2).sum(axis=1) - np.log(2 * np.pi)
+    return logit @ labels - np.logaddexp(0, logit).sum(axis=1) + log_prior
+
+
+def gap(mean: np.ndarray, covariance: np.ndarray, weights: np.ndarray, cell: float, log_posterior: np.ndarray) -> float:
+    """KL[Q || posterior] of a Gaussian Q in nats, from the posterior's logarithm [M] on a grid of weights [M, 2]."""
+    noise = np.linalg.solve(np.linalg.cholesky(covariance), (weights - mean).T)
+    log_q = -0.5 * (noise**2).sum(axis=0) - np.log(2 * np.pi) - 0.5 * np.linalg.slogdet(covariance)[1]
+    return float((np.exp(log_q) * cell) @ (log_q - log_posterior))
+
+
+def measure(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, object]:
+    """The exact posterior of the two weights beside both Gaussians.
+
+    Args:
+        inputs, labels: [N, 2] and [N], the data.
+        seed: of the samples of the bound.
+
+    Returns:
+        log_evidence_nats: ln P(labels|inputs).
+        correlation: of the two weights in the exact posterior.
+        predicted_ratio: sqrt(1 - correlation^2), what the closed form says of a diagonal Gaussian's stddevs.
+        exact, mean_field, full_covariance: what `moments` says, and of the Gaussians gap_nats and ratio, of their
+            stddevs to the exact ones, [2].
+    """
+    weights, cell = code_grid()
+    log_density = log_joint(weights, inputs, labels)
+    log_evidence = log_integral(log_density, cell)
+    mass = np.exp(log_density - log_evidence) * cell
+    mean = mass @ weights
+    exact = moments(mean, (weights - mean).T @ ((weights - mean) * mass[:, np.newaxis]))
+    numbers = {"log_evidence_nats": log_evidence, "correlation": exact["correlation"], "exact": exact}
+    numbers["predicted_ratio"] = np.sqrt(1 - exact["correlation"] ** 2)
+    for name, full_covariance in FAMILIES.items():
+        gaussian = fit(inputs, labels, full_covariance, seed=seed)
+        numbers[name] = moments(*gaussian) | {"gap_nats": gap(*gaussian, weights, cell, log_density - log_evidence)}
+        numbers[name]["ratio"] = np.divide(numbers[name]["weight_stddev"], exact["weight_stddev"]).tolist()
+    return numbers
+
+
+def moments(mean: np.ndarray, covariance: np.ndarray) -> dict[str, object]:
+    """Of two weights: mean and stddev, [2] each, correlation, and the stddevs of their sum and of their difference."""
+    (first, both), (_, second) = np.array(covariance, np.float64)
+    return {
+        "weight_mean": np.array(mean, np.float64).tolist(),
+        "weight_stddev": [np.sqrt(first), np.sqrt(second)],
+        "correlation": both / np.sqrt(first * second),
+        "sum_stddev": np.sqrt(first + second + 2 * both),
+        "difference_stddev": np.sqrt(first + second - 2 * both),
+    }
