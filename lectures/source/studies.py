@@ -8,6 +8,7 @@ touches. The pictures of all seeds' numbers are lectures/figures/study_<study>.p
     python -m lectures.source.studies --only evidence_by_epoch
 """
 
+import functools
 import inspect
 import json
 import time
@@ -15,15 +16,37 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import NamedTuple
+from unittest import mock
 
-from lecture10_vae import vae
+import numpy as np
+
+from lecture10_vae import bayesian_network, lower_bound, regression, vae
 from lecture10_vae.load_run import load_run
 from lecture10_vae.pictures import amortization as amortization_pictures
+from lecture10_vae.pictures import doubt as doubt_pictures
 from lecture10_vae.pictures import evidence_by_epoch as evidence_by_epoch_pictures
+from lecture10_vae.pictures import gradients as gradients_pictures
 from lecture10_vae.pictures import information as information_pictures
-from lecture10_vae.studies import amortization, evidence, evidence_by_epoch, gaps, information, training
-from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import command_line, mnist, plotting, sources
+from lecture10_vae.pictures import learned_stddev as learned_stddev_pictures
+from lecture10_vae.pictures import mean_field as mean_field_pictures
+from lecture10_vae.studies import (
+    amortization,
+    bound_on_grid,
+    calibration,
+    doubt,
+    evidence,
+    evidence_by_epoch,
+    gaps,
+    gradients,
+    information,
+    learned_stddev,
+    mean_field,
+    point_estimate,
+    training,
+    uncertainty,
+)
+from lecture10_vae.tf1 import set_random_seed, tf
+from lecture10_vae.utils import checkpoints, command_line, mnist, plotting, sources
 from lecture10_vae.utils.files import write_json
 from lectures.source.measure import mean_and_stddev
 
@@ -88,12 +111,108 @@ def measure_information(seed: int) -> dict:
     return {"epochs": list(KEPT), "test": columns(by_epoch)}
 
 
+def measure_gradients(seed: int) -> dict:
+    """How noisy five estimates of slide 6's gradient are, and its three forms, far off and at the best Q."""
+    numbers = {}
+    for family, full_covariance in mean_field.FAMILIES.items():
+        with tf.Graph().as_default(), tf.Session() as session:
+            model = lower_bound.build_graph(full_covariance)
+            session.run(tf.global_variables_initializer())
+            numbers[family] = gradients.measure(session, model, *evidence.code_grid(), draws=4_000, seed=seed)
+    return numbers
+
+
+def measure_mean_field(seed: int) -> dict:
+    """The exact posterior of a logistic regression's two weights, and the Gaussians that slide 11's bound finds."""
+    return mean_field.measure(*mean_field.two_pixels(mnist.load("train"), seed=seed), seed=seed)
+
+
+def measure_doubt(seed: int) -> dict:
+    """The Bayesian layer's doubt on digits and on noise by epoch, and that of an ensemble of five point estimates."""
+    data, test = mnist.load("train"), mnist.load("test")
+    share = doubt.share_of_ink(data.images)
+    given = test.images, test.labels, doubt.make_noise(share, seed=seed)
+    by_epoch = []
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = bayesian_network.build_graph(len(data.labels), seed=seed)
+        step = model.optimize, data, max(doubt.EPOCHS), model.images, model.label
+        predict = functools.partial(bayesian_network.predict, session=session, model=model)
+        for epoch in training.train_epochs(session, *step, batch_size=200, seed=seed):
+            if epoch in doubt.EPOCHS:
+                stddev = doubt.blank_stddev(session.run(model.stddev), share)
+                numbers = doubt.measure(functools.partial(predict, draws=20), *given)
+                by_epoch.append({"epoch": epoch, "blank_stddev": stddev} | numbers)
+        five_draws = doubt.measure(functools.partial(predict, draws=5), *given)  # as many as the ensemble has members
+    members = [train_point_estimate(data, 5 * seed + member) for member in range(5)]
+    kernels, biases = (np.stack(arrays) for arrays in zip(*members, strict=True))
+    return {
+        "by_epoch": in_columns(by_epoch),
+        "bayesian": by_epoch[-1],
+        "bayesian_five_draws": five_draws,
+        "ensemble": doubt.measure(functools.partial(doubt.predict_each, kernels=kernels, biases=biases), *given)
+        | {"blank_stddev": doubt.blank_stddev(kernels.std(axis=0, ddof=1), share)},
+        "point_estimate": doubt.measure(
+            functools.partial(doubt.predict_each, kernels=kernels[:1], biases=biases[:1]), *given
+        ),
+    }
+
+
+def measure_learned_stddev(seed: int) -> dict:
+    """Regression with stddev 1, the best constant stddev, and learned ones: log probability and accuracy."""
+    data, test = mnist.load("train"), mnist.load("test")
+    numbers = {}
+    for name, floor in learned_stddev.NETWORKS.items():
+        define_network = functools.partial(learned_stddev.with_floor, regression.define_network, floor=floor)
+        with (
+            mock.patch.object(regression, "define_network", define_network),
+            tf.Graph().as_default(),
+            tf.Session() as session,
+        ):
+            model = regression.build_graph(learn_stddev=floor is not None, seed=seed)
+            step = model.optimize, data, learned_stddev.EPOCHS, model.images, model.digit
+            training.train(session, *step, seed=seed)
+            numbers[name] = learned_stddev.measure(session, model, data, test)
+    return numbers
+
+
+def train_point_estimate(data: mnist.Dataset, seed: int) -> list[np.ndarray]:
+    """The weights [784, 10] and [10] of bayesian_network.py's point estimate, trained as long as its Bayesian layer."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        set_random_seed(seed)
+        images, label = tf.placeholder(tf.float32, [None, 28, 28]), tf.placeholder(tf.int32, [None])
+        point = point_estimate.build_graph(images, label)
+        step = point.optimize, data, max(doubt.EPOCHS), images, label
+        training.train(session, *step, batch_size=200, seed=seed)
+        return session.run([point.kernel, point.bias])
+
+
+def in_columns(rows: list[dict]) -> dict:
+    """Dicts of the same keys, which may hold such dicts, as one dict of lists."""
+    first = rows[0]
+    return {
+        key: in_columns([row[key] for row in rows]) if isinstance(first[key], dict) else [row[key] for row in rows]
+        for key in first
+    }
+
+
 STUDIES = {  # by the name that the files in studies/, pictures/ and figures/ share
     "evidence_by_epoch": Study(
         measure_evidence_by_epoch, evidence_by_epoch_pictures.draw, (vae, evidence, evidence_by_epoch, gaps)
     ),
     "amortization": Study(measure_amortization, amortization_pictures.draw, (vae, evidence, amortization, training)),
     "information": Study(measure_information, information_pictures.draw, (vae, information)),
+    "gradients": Study(
+        measure_gradients, gradients_pictures.draw, (lower_bound, bound_on_grid, evidence, gaps, gradients, mean_field)
+    ),
+    "mean_field": Study(measure_mean_field, mean_field_pictures.draw, (evidence, mean_field)),
+    "learned_stddev": Study(
+        measure_learned_stddev, learned_stddev_pictures.draw, (regression, learned_stddev, training)
+    ),
+    "doubt": Study(
+        measure_doubt,
+        doubt_pictures.draw,
+        (bayesian_network, calibration, doubt, point_estimate, training, uncertainty),
+    ),
 }
 
 
