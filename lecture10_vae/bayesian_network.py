@@ -63,7 +63,7 @@ def build_graph(train_size=60_000, bayesian_bias=False, learning_rate=1e-3, seed
     dist, posterior, prior = network(images)
     with tf.name_scope("elbo"):  # slide 29: an image's share, in nats
         log_prob = tf.reduce_mean(dist.log_prob(label))  # []
-        kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size  # []; a mean: 76.5 times too heavy
+        kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size  # []; a mean has 76.5 times the weight
         elbo = log_prob - kl  # []
     with tf.name_scope("optimize"):
         optimize = tf.train.AdamOptimizer(learning_rate).minimize(-elbo, step)
@@ -74,7 +74,10 @@ def build_graph(train_size=60_000, bayesian_bias=False, learning_rate=1e-3, seed
 
 
 def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """The bound and its two parts, in nats, and the accuracy, with one draw of the weights for all images."""
+    """The bound's terms, in nats, and the accuracy, with one draw of the weights for all images.
+
+    A bound is `elbo` for the training images alone, as Q(weights) depends on their labels.
+    """
     fetches = [model.elbo, model.log_prob, model.kl, model.probability]
     elbo, log_prob, kl, probability = session.run(fetches, {model.images: images, model.label: labels})
     accuracy = np.mean(probability.argmax(axis=1) == labels)
@@ -82,11 +85,11 @@ def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, la
 
 
 def average_bound(session: tf.Session, model: SimpleNamespace, data: mnist.Dataset, draws: int) -> dict[str, float]:
-    """The bound and its two parts, in nats, averaged over draws of the weights."""
+    """An image's share of the bound on the training data, and its two parts, in nats, averaged over draws."""
     feed = {model.images: data.images, model.label: data.labels}
     log_prob = np.mean([session.run(model.log_prob, feed | {model.noise_seed: [draw, -1]}) for draw in range(draws)])
     kl = session.run(model.kl)
-    return {"test_elbo_nats": log_prob - kl, "test_log_prob_nats": log_prob, "test_kl_nats": kl}
+    return {"train_elbo_nats": log_prob - kl, "train_log_prob_nats": log_prob, "kl_nats": kl}
 
 
 def predict(images: np.ndarray, session: tf.Session, model: SimpleNamespace, draws: int) -> np.ndarray:
@@ -142,7 +145,9 @@ def main(
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels, label: batch.labels})
             for part, (images, labels) in shown.items():
-                run.write(part, epoch, evaluate(session, model, images, labels))
+                numbers = evaluate(session, model, images, labels)
+                names = numbers if part == "train" else ("log_prob", "accuracy")  # test images have no bound
+                run.write(part, epoch, {name: numbers[name] for name in names})
             run.show("test", epoch, session.run(summary))
             run.write("point_estimate", epoch, point_estimate.evaluate(session, point, *shown["test"]))
             run.save(session, epoch)
@@ -152,7 +157,7 @@ def main(
             "point_estimate": functools.partial(point_estimate.predict, session=session, point=point),
         }
         predictions = {name: predictor(test.images) for name, predictor in predictors.items()}
-        numbers = {"draws": draws} | average_bound(session, model, test, draws)
+        numbers = {"draws": draws} | average_bound(session, model, train, draws)
         numbers |= uncertainty.measure(predictors, predictions, test.images, test.labels)
         numbers["pruning"] = pruning.measure(session, model, point, train.images, test.images, test.labels)
         print(uncertainty.describe(numbers, list(predictors)))

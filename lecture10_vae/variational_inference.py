@@ -147,8 +147,11 @@ def main(
             run.write("train", epoch, {"elbo": session.run(model.elbo, whole).mean()})
             run.save(session, epoch)
         elbo, mean = session.run([model.elbo, model.mean], whole)
-        log_likelihood = evidence.by_quadrature(session, model, test.images, evidence.reach(mean)).log_likelihood.mean()
-        print(f"ln P(x) of its decoder on {len(test.pixels):,} test images {log_likelihood:.2f}, by quadrature")
+        elbo, half_width = elbo.mean(), evidence.reach(mean)
+        log_likelihoods = {}
+        for part, images in (("train", train.images[: len(test.pixels)]), ("test", test.images)):
+            log_likelihoods[part] = evidence.by_quadrature(session, model, images, half_width).log_likelihood.mean()
+            print(f"ln P(x) of its decoder on {len(images):,} {part} images {log_likelihoods[part]:.2f}, by quadrature")
 
         session, model = trained_vae(vae_logdir, data_dir)
         with session, session.graph.as_default():
@@ -159,8 +162,9 @@ def main(
             pictures.draw(session, model, test, measured, run.pictures_dir)
         return run.finish(
             "posteriors.png",
-            train_elbo_nats=elbo.mean(),
-            slide_7_test_log_likelihood_nats=log_likelihood,
+            train_elbo_nats=elbo,
+            slide_7_train_log_likelihood_nats=log_likelihoods["train"],
+            slide_7_test_log_likelihood_nats=log_likelihoods["test"],
             test_images=len(test.pixels),
             **numbers,
         )

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from scipy.spatial import KDTree
 
+from lecture10_vae import vae
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
 from lectures.solutions.answers import ANSWERS, Answer, compare
 
@@ -22,6 +24,43 @@ EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in
 def test_solution_reaches_its_answer(section, name):
     measured = getattr(importlib.import_module(f"lectures.solutions.{section}"), name)()
     assert ANSWERS[section][name].covers(measured), f"{measured}, not {ANSWERS[section][name]}"
+
+
+def test_encoder_with_a_covariance_gives_one_and_its_divergence_is_the_closed_form(small_mnist):
+    from lectures.solutions.vae import make_encoder_with_covariance
+
+    with tf.Graph().as_default(), tf.Session() as session:
+        posterior = make_encoder_with_covariance(tf.constant(small_mnist["test"].images[:3]))
+        kl = tfd.kl_divergence(posterior, vae.make_prior())
+        session.run(tf.global_variables_initializer())
+        mean, covariance, kl, samples = session.run(
+            [posterior.mean(), posterior.covariance(), kl, posterior.sample(100_000, seed=[0, 0])]
+        )
+    assert np.abs(covariance[:, 0, 1]).min() > 1e-3
+    for i in range(3):
+        by_hand = np.trace(covariance[i]) + mean[i] @ mean[i] - 2 - np.log(np.linalg.det(covariance[i]))
+        assert kl[i] == pytest.approx(by_hand / 2, abs=1e-4)
+        np.testing.assert_allclose(np.cov(samples[:, i].T), covariance[i], atol=0.02)
+
+
+def test_first_crossing_is_found_where_the_accuracy_crosses_twice(monkeypatch):
+    from lectures.solutions import bayesian_network
+
+    curve = np.full(101, 0.9)
+    curve[40:45] = 0.85  # falls, comes back, and falls for good
+    curve[80:] = 0.2
+    monkeypatch.setattr(bayesian_network.pruning, "accuracies", lambda *_: list(curve))
+    monkeypatch.setattr(
+        bayesian_network, "train", lambda session, *_, **__: session.run(tf.global_variables_initializer())
+    )
+    assert bayesian_network.weights_to_spare() == 39
+
+
+@pytest.mark.parametrize("correlation", [0.0, 0.5, 0.9])
+def test_mean_field_gap_is_that_of_the_derivation(correlation):
+    from lectures.solutions.lower_bound import gap_of_mean_field
+
+    assert gap_of_mean_field(correlation) == pytest.approx(-np.log(1 - correlation**2) / 2, abs=1e-4)
 
 
 @pytest.mark.slow
@@ -73,15 +112,22 @@ def test_measured_number_stands_beside_the_answer(monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("language", ["exercises.md", "exercises.zh.md"])
-def test_text_asks_for_each_answer_and_links_to_its_solution(language):
+def test_text_asks_for_each_answer_folds_it_away_and_links_to_its_solution(language):
     _, *parts = re.split(r"<% macro (\w+)\(\) %>", (TEMPLATES / language).read_text(encoding="utf-8"))
     sections = dict(zip(parts[::2], parts[1::2], strict=True))
     assert list(sections) == list(ANSWERS)
     for section, text in sections.items():
         exercises = re.split(r"^\d\. ", text, flags=re.MULTILINE)[1:]
         for exercise, name in zip(exercises, ANSWERS[section], strict=True):
-            assert re.findall(r"<< ([\w.]+)", exercise) == [f"solutions.{section}.{name}"]
-            assert re.findall(r"\]\((.+?)\)", exercise) == [f"solutions/{section}.py"]
+            question, answer = re.fullmatch(
+                r"(.*?)<details><summary>\w+</summary>\n\n(.*?)\n\n *</details>\s*(?:<% endmacro %>\s*)?",
+                exercise,
+                re.DOTALL,
+            ).groups()
+            assert "<<" not in question
+            assert answer.strip().startswith(f"<< solutions.{section}.{name}")
+            assert len(answer) > 200  # the reasoning
+            assert re.findall(r"\((solutions/.+?)\)", exercise) == [f"solutions/{section}.py"]
             assert (LECTURES / "solutions" / f"{section}.py").exists()
 
 

@@ -28,9 +28,17 @@ def gap_with_fifty_samples() -> float:
     raise NotImplementedError
 
 
+def gap_of_mean_field() -> float:
+    """Exercise 4: How far does the best mean-field Gaussian stay below it if the posterior has correlation 0.9?
+
+    In nats.
+    """
+    raise NotImplementedError
+
+
 def main() -> None:
     """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("lower_bound", gap_of_the_prior, gap_when_twice_as_bent, gap_with_fifty_samples)
+    compare("lower_bound", gap_of_the_prior, gap_when_twice_as_bent, gap_with_fifty_samples, gap_of_mean_field)
 
 
 if __name__ == "__main__":

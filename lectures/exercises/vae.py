@@ -8,7 +8,7 @@ solution of each.
 
 from lecture10_vae import vae
 from lecture10_vae.studies.training import train
-from lecture10_vae.tf1 import tf
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
 
@@ -34,9 +34,17 @@ def alike_by_code() -> float:
     raise NotImplementedError
 
 
+def bound_with_a_covariance() -> float:
+    """Exercise 4: What bound does a VAE reach in five epochs whose encoder gives its Gaussian any covariance?
+
+    In nats.
+    """
+    raise NotImplementedError
+
+
 def main() -> None:
     """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("vae", bound_without_a_code, bound_when_averaged_over_pixels, alike_by_code)
+    compare("vae", bound_without_a_code, bound_when_averaged_over_pixels, alike_by_code, bound_with_a_covariance)
 
 
 if __name__ == "__main__":

@@ -46,7 +46,7 @@ RUNS = [  # folders in runs/, made by `make lecture`
 
 def record(runs: Path) -> dict:
     """What results.json holds: the runs' results and histories, what we measured besides, date, seed and versions."""
-    from lectures.source import as_printed, measure, studies  # here, since rendering alone needs no TensorFlow
+    from lectures.source import as_printed, measure, reasoning, studies  # here, since rendering needs no TensorFlow
 
     results = {}
     for name in RUNS:
@@ -59,6 +59,8 @@ def record(runs: Path) -> dict:
     results["questions"] = measure.questions(runs / "vae")
     results["held_out"] = measure.epochs_on_held_out()
     results["seeds"] = measure.over_seeds()
+    results["hidden_units"] = measure.by_hidden_units()
+    results["reasoning"] = reasoning.measure()
     results["edited"] = measure.with_four_times_the_divergence()
     results["studies"] = studies.main()
     results["own"] = measure.with_black_and_white_exchanged(runs / "vae")
@@ -115,6 +117,18 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f}"
 
 
+def spread(values: dict, digits: int = 2, place: int | None = None) -> str:
+    """Mean and stddev over seeds as the texts print them; of lists of both, those at a place."""
+    mean, stddev = (values[key] if place is None else values[key][place] for key in ("mean", "stddev"))
+    return f"{number(mean, digits)} ± {number(stddev, digits)}"
+
+
+def percents(values: dict, digits: int = 1, place: int | None = None) -> str:
+    """The same of fractions, as percentages."""
+    mean, stddev = (values[key] if place is None else values[key][place] for key in ("mean", "stddev"))
+    return f"{percent(mean, digits)} ± {percent(stddev, digits)}"
+
+
 def render(name: str, results: dict) -> str:
     """The text of a template, with Jinja's marks written << >> and <% %> to leave LaTeX its braces."""
     from lectures.solutions.answers import ANSWERS
@@ -132,7 +146,7 @@ def render(name: str, results: dict) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"number": number, "percent": percent}
+    environment.filters |= {"number": number, "percent": percent, "spread": spread, "percents": percents}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
     text = join_chinese_lines(environment.get_template(name).render(**values, **results))

@@ -8,9 +8,9 @@ from unittest import mock
 
 import numpy as np
 
-from lecture10_vae import classification, regression, vae
+from lecture10_vae import bayesian_network, classification, regression, vae
 from lecture10_vae.load_run import load_run
-from lecture10_vae.studies import codes
+from lecture10_vae.studies import calibration, codes, point_estimate, pruning, uncertainty
 from lecture10_vae.studies.training import train, train_epochs
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
@@ -75,8 +75,62 @@ def over_seeds() -> dict[str, dict]:
                 train(session, model.optimize, data, epochs, *placeholders(model), seed=seed)
                 fed = (test.images, test.labels)[: len(placeholders(model))]
                 each_seed.append(script.evaluate(session, model, *fed))
-        spreads[name] = {key: mean_and_stddev([numbers[key] for numbers in each_seed]) for key in each_seed[0]}
+                if script is classification:
+                    probability = session.run(model.probability, {model.images: test.images})
+                    each_seed[-1] |= calibration_errors(probability, test.labels, seed)
+        spreads[name] = mean_and_stddev_of_each(each_seed)
+    spreads["bayesian_network"] = mean_and_stddev_of_each([bayesian_network_of_seed(seed) for seed in SEEDS])
     return spreads
+
+
+def calibration_errors(probability: np.ndarray, labels: np.ndarray, seed: int, draws: int = 20) -> dict[str, float]:
+    """The expected calibration error of predictions [N, classes], and its mean if they were perfectly calibrated.
+
+    The latter is over labels drawn from the predictions themselves: what finitely many images make of no error at all.
+    """
+    uniform = np.random.default_rng(seed).random((draws, len(labels), 1))
+    drawn = (uniform > probability.cumsum(axis=1)[np.newaxis, :, :-1]).sum(axis=2)  # [draws, N], a class each
+    return {
+        "calibration_error": calibration.expected_calibration_error(probability, labels),
+        "calibration_error_if_calibrated": np.mean(
+            [calibration.expected_calibration_error(probability, one) for one in drawn]
+        ),
+    }
+
+
+def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
+    """Of bayesian_network.py, trained as by itself with a seed: scores, pruning to a fifth, and logits, on test images.
+
+    Returns:
+        The Bayesian layer's scores and, with their names' prefix, the point estimate's; the accuracies with a fifth of
+        the weights; the trained logit of the right digit less the mean of the other nine, and the noise that the
+        default initial stddev, softplus(0), gives a logit: means over images.
+    """
+    data, test = mnist.load("train"), mnist.load("test")
+    settings = {name: value.default for name, value in inspect.signature(bayesian_network.main).parameters.items()}
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = bayesian_network.build_graph(seed=seed)
+        point = point_estimate.build_graph(model.images, model.label)
+        both = tf.group(model.optimize, point.optimize)
+        batches = {"batch_size": settings["batch_size"], "seed": seed}
+        train(session, both, data, settings["epochs"], model.images, model.label, **batches)
+        numbers = uncertainty.score(bayesian_network.predict(test.images, session, model, draws), test.labels)
+        plain = uncertainty.score(point_estimate.predict(test.images, session, point), test.labels)
+        pruned = pruning.measure(session, model, point, data.images, test.images, test.labels)
+        mean, bias = session.run([model.mean, model.network.trainable_variables[2]])
+    numbers |= {f"point_estimate_{name}": value for name, value in plain.items()}
+    fifth = pruned.pop("kept").index(0.2)
+    numbers |= {f"pruned_{name}": accuracies[fifth] for name, accuracies in pruned.items()}
+    pixels = test.images.reshape(-1, 784)
+    logit, right = pixels @ mean + bias, np.arange(10) == test.labels[:, np.newaxis]
+    numbers["logit_margin"] = logit[right].mean() - logit[~right].mean()
+    numbers["logit_noise_at_default_stddev"] = (np.log(2) * np.sqrt((pixels**2).sum(axis=1))).mean()
+    return numbers
+
+
+def mean_and_stddev_of_each(each_seed: list[dict[str, float]]) -> dict[str, dict]:
+    """Of numbers that come by the same names for each seed."""
+    return {name: mean_and_stddev([numbers[name] for numbers in each_seed]) for name in each_seed[0]}
 
 
 def placeholders(model: SimpleNamespace) -> tuple[tf.Tensor, ...]:
@@ -105,32 +159,37 @@ def make_encoder_with_exp(images, code_size=2, hidden_size=100):
     return tfd.MultivariateNormalDiag(mean, tf.layers.dense(hidden, code_size, tf.exp))
 
 
-def with_exp(epochs=5) -> float:
-    """The test bound in nats with exp; vae.py's history has softplus' after as many epochs."""
-    with (
-        mock.patch.object(vae, "make_encoder", make_encoder_with_exp),
-        tf.Graph().as_default(),
-        tf.Session() as session,
-    ):
-        model = vae.build_graph()
-        train(session, model.optimize, mnist.load("train"), epochs, model.images)
-        return float(vae.evaluate(session, model, mnist.load("test").images)["elbo"])
-
-
-def with_fifty_dimensions(epochs=5) -> dict[str, float]:
-    """A VAE with a code of 50: its test bound and reconstruction in nats, and how many dimensions it uses."""
+def trained_parts(seed: int = 0, code_size: int = 2, hidden_size: int = 100, epochs: int = 5) -> dict[str, float]:
+    """What vae.py's model comes to after some epochs: the bound's parts on test images in nats, dimensions in use."""
     with tf.Graph().as_default(), tf.Session() as session:
-        model = vae.build_graph(code_size=50)
-        train(session, model.optimize, mnist.load("train"), epochs, model.images)
+        model = vae.build_graph(code_size, hidden_size, seed=seed)
+        train(session, model.optimize, mnist.load("train"), epochs, model.images, seed=seed)
         images = mnist.load("test").images
-        elbo, reconstruction = session.run([model.elbo, model.reconstruction], {model.images: images})
         kl = codes.divergences(session, model, images)
-    return {
-        "elbo_nats": float(elbo.mean()),
-        "reconstruction_nats": float(reconstruction.mean()),
+        numbers = vae.evaluate(session, model, images)
+        weights = sum(np.prod(variable.shape.as_list()) for variable in tf.trainable_variables())
+    return numbers | {
         "dimensions_in_use": int((kl > codes.IN_USE).sum()),
-        "largest_kl_of_the_others_nats": float(kl[kl <= codes.IN_USE].max(initial=0)),
+        "largest_kl_of_the_others": float(kl[kl <= codes.IN_USE].max(initial=0)),
+        "weights": int(weights),
     }
+
+
+def with_exp(seed: int = 0) -> dict[str, float]:
+    """The same with exp in the place of the encoder's softplus."""
+    with mock.patch.object(vae, "make_encoder", make_encoder_with_exp):
+        return trained_parts(seed)
+
+
+def by_hidden_units(sizes: tuple[int, ...] = (25, 50, 100, 200, 400), seeds: range = range(3)) -> dict:
+    """vae.py's bound on test images after its own number of epochs, in nats, by the units of its two hidden layers."""
+    epochs = inspect.signature(vae.main).parameters["epochs"].default
+    rows = []
+    for units in sizes:
+        each_seed = [trained_parts(seed, hidden_size=units, epochs=epochs) for seed in seeds]
+        elbo = mean_and_stddev([numbers["elbo"] for numbers in each_seed])
+        rows.append({"units": units, "weights": each_seed[0]["weights"], "elbo": elbo})
+    return {"seeds": len(seeds), "rows": rows}
 
 
 def with_four_times_the_divergence(epochs=15) -> dict[str, float]:
@@ -162,8 +221,26 @@ def with_the_mean_code(run: Path) -> float:
 
 def questions(run: Path) -> dict:
     """What the notes' "Questions students ask" cite as evidence; `run` is the folder of the lecture's trained VAE."""
+    softplus, exp, fifty = (
+        mean_and_stddev_of_each([trained(seed) for seed in SEEDS])
+        for trained in (trained_parts, with_exp, lambda seed: trained_parts(seed, code_size=50))
+    )
+    first = {name: of_seeds["values"][0] for name, of_seeds in fifty.items()}
     return {
-        "elbo_with_exp_nats": with_exp(),
-        "with_fifty_dimensions": with_fifty_dimensions(),
+        "elbo_with_exp_nats": exp["elbo"]["values"][0],
+        "with_fifty_dimensions": {
+            "elbo_nats": first["elbo"],
+            "reconstruction_nats": first["reconstruction"],
+            "dimensions_in_use": int(first["dimensions_in_use"]),
+            "largest_kl_of_the_others_nats": first["largest_kl_of_the_others"],
+        },
         "elbo_with_the_mean_code_nats": with_the_mean_code(run),
+        "in_use_nats": codes.IN_USE,
+        "over_seeds": {
+            "elbo_with_softplus_nats": softplus["elbo"],
+            "elbo_with_exp_nats": exp["elbo"],
+            "reconstruction_with_two_nats": softplus["reconstruction"],
+            "reconstruction_with_fifty_nats": fifty["reconstruction"],
+            "dimensions_in_use_of_fifty": fifty["dimensions_in_use"],
+        },
     }

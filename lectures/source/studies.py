@@ -46,7 +46,7 @@ from lecture10_vae.studies import (
     uncertainty,
 )
 from lecture10_vae.tf1 import set_random_seed, tf
-from lecture10_vae.utils import checkpoints, command_line, mnist, plotting, sources
+from lecture10_vae.utils import command_line, mnist, plotting, sources
 from lecture10_vae.utils.files import write_json
 from lectures.source.measure import mean_and_stddev
 
