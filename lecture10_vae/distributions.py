@@ -5,7 +5,7 @@ that can be sampled, that scores samples, and that has a divergence to another.
 
     python lecture10_vae/distributions.py
 
-Run, it prints the shapes that everybody gets wrong at first, and checks `log_prob` and `kl_divergence` against what
+Run, it prints the shapes, which are the first difficulty, and checks `log_prob` and `kl_divergence` against what
 they stand for. The network is untrained, the images are the first of MNIST's test set; a few seconds, most of them
 TensorFlow's start.
 """

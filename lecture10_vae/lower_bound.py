@@ -1,8 +1,9 @@
 """Slides 4-6: the integral P(x), the posterior P(z|x), and the lower bound that leads to both.
 
-With a code of two dimensions all of it can be computed on a grid, so that nothing has to be believed. A small decoder,
+With a code of two dimensions all of it can be computed on a grid, so that each step can be checked. A small decoder,
 fixed, sends the code z to an observation x; of one x we ask for the code. The posterior is bent like a banana. A
-Gaussian Q(z) starts far off and walks to it by gradient ascent on the sampled bound, and at each recorded step
+Gaussian Q(z) starts far off and walks to it by gradient ascent on the sampled bound, and at each recorded step, since
+the decoder does not change,
 
     ln P(x) = bound + KL[Q(z) || P(z|x)]
 

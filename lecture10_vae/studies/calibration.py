@@ -1,4 +1,4 @@
-"""Whether predicted probabilities can be taken at their word."""
+"""Whether predictions are right as often as their probabilities say."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Slide 26: how many of a code's dimensions tell of the image. The others have Q(z_i|x) = P(z_i)."""
+"""Slide 26: how many of a code's dimensions are in use. The others have nearly Q(z_i|x) = P(z_i): they collapsed."""
 
 from types import SimpleNamespace
 

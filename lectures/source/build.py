@@ -149,6 +149,7 @@ def render(name: str, results: dict) -> str:
     environment.filters |= {"number": number, "percent": percent, "spread": spread, "percents": percents}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
+    values["results"] = results  # for exercises.md, whose macros have the names of some of them
     text = join_chinese_lines(environment.get_template(name).render(**values, **results))
     template = (TEMPLATES / name).relative_to(REPOSITORY).as_posix()
     return f"<!-- Made by make lectures from {template}: edit that. -->\n\n{text}"
