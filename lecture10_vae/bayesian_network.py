@@ -7,16 +7,14 @@ one image's share of the bound, in nats, holds an N-th of the divergence:
 
     python lecture10_vae/bayesian_network.py
 
-After 30 epochs, 15 seconds on two cores, and 20 more to try it, it is right on about 92.7 % of MNIST's test images,
-with a calibration error of about 0.018 and a bound of about -0.448. What a layer without Q does on the same batches:
+The left side is for all training labels together. On test images the right side bounds nothing; they have a log
+predictive probability. After 30 epochs, 15 seconds on two cores, and 20 more to try it, the layer is right on
+@ACC@ % of MNIST's test images (mean over seeds 0 to 4), with a calibration error of @ECE@. A layer without Q, on the
+same batches, is right on @PACC@ % and has @PECE@: it is no worse, and better calibrated.
 
-- On test digits, no worse: 92.8 %, the same log predictive probability (both -0.261), and better calibrated
-  (0.013), as averaging over draws makes answers more modest that were modest enough.
-- On turned digits, hardly worse: wrong as often, and almost as sure. One linear layer doubts ink in places where it
-  saw none, not shapes that it never saw.
-- On shuffled pixels and noise, much worse: these put ink where the digits have none, the weights there still have the
-  prior's stddev, and draws disagree. It is the mutual information that tells: from digits, almost without fail.
-- Pruned by size, much worse than by signal to noise, but about as good if its weights are scaled by their pixels.
+What the draws of the weights differ on (their mutual information with the answer) is ink in places where the training
+digits have none: noise and shuffled pixels, but hardly turned digits. The weights of such places learn nothing from the
+labels, and their stddevs come to the prior's 1 in some 30 epochs; with fewer the draws differ less.
 """
 
 import functools
@@ -41,12 +39,12 @@ def define_network(images, num_classes=10, noise_seed=None, bayesian_bias=False)
     if bayesian_bias:  # the weight of an input that is always 1
         images = tf.pad(images, [[0, 0], [0, 1]], constant_values=1)
     mean = tf.get_variable("mean", [images.shape[1], num_classes])
-    small = tf.constant_initializer(-4)  # softplus(-4) = 0.018; the default's 0.69 would swamp the logits with noise
+    small = tf.constant_initializer(-4)  # softplus(-4) = 0.018; the default's 0.69 is noise as large as the logits
     stddev = tf.get_variable("stddev", [images.shape[1], num_classes], initializer=small)
     prior = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
     posterior = tfd.MultivariateNormalDiag(mean, tf.nn.softplus(stddev))
     bias = 0.0 if bayesian_bias else tf.get_variable("bias", [num_classes])
-    logit = tf.matmul(images, posterior.sample(seed=noise_seed)) + bias  # no relu: ten negative logits learn nothing
+    logit = tf.matmul(images, posterior.sample(seed=noise_seed)) + bias  # no relu: ten negative logits have no gradient
     return tfd.Categorical(logits=logit), posterior, prior
 
 

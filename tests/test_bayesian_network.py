@@ -342,7 +342,7 @@ def test_doubtful_digits_show_each_draw():
 def check_targets(results):
     assert results["test_accuracy"] >= 0.925
     assert results["test_calibration_error"] <= 0.025
-    assert -0.46 < results["train_elbo_nats"] < -0.43
+    assert -0.44 < results["train_elbo_nats"] < -0.42
     # One linear layer tells shuffled pixels by the mutual information, and turned digits hardly.
     unfamiliar = results["unfamiliar"]["bayesian"]
     assert unfamiliar["shuffled pixels"]["separation_by_mutual_information"] > 0.99

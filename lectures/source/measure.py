@@ -102,9 +102,9 @@ def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
     """Of bayesian_network.py, trained as by itself with a seed: scores, pruning to a fifth, and logits, on test images.
 
     Returns:
-        The Bayesian layer's scores and, with their names' prefix, the point estimate's; the accuracies with a fifth of
-        the weights; the trained logit of the right digit less the mean of the other nine, and the noise that the
-        default initial stddev, softplus(0), gives a logit: means over images.
+        The Bayesian layer's scores and mean confidence and, by a prefix, the point estimate's; the accuracies with a
+        fifth of the weights; the trained logit of the right digit less the mean of the other nine, and the noise that
+        the default initial stddev, softplus(0), gives a logit: means over images.
     """
     data, test = mnist.load("train"), mnist.load("test")
     settings = {name: value.default for name, value in inspect.signature(bayesian_network.main).parameters.items()}
@@ -114,11 +114,16 @@ def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
         both = tf.group(model.optimize, point.optimize)
         batches = {"batch_size": settings["batch_size"], "seed": seed}
         train(session, both, data, settings["epochs"], model.images, model.label, **batches)
-        numbers = uncertainty.score(bayesian_network.predict(test.images, session, model, draws), test.labels)
-        plain = uncertainty.score(point_estimate.predict(test.images, session, point), test.labels)
+        predictions = {
+            "": bayesian_network.predict(test.images, session, model, draws),
+            "point_estimate_": point_estimate.predict(test.images, session, point),
+        }
         pruned = pruning.measure(session, model, point, data.images, test.images, test.labels)
         mean, bias = session.run([model.mean, model.network.trainable_variables[2]])
-    numbers |= {f"point_estimate_{name}": value for name, value in plain.items()}
+    numbers = {}
+    for prefix, prediction in predictions.items():
+        scores = uncertainty.score(prediction, test.labels) | {"confidence": prediction.mean(axis=0).max(axis=1).mean()}
+        numbers |= {f"{prefix}{name}": value for name, value in scores.items()}
     fifth = pruned.pop("kept").index(0.2)
     numbers |= {f"pruned_{name}": accuracies[fifth] for name, accuracies in pruned.items()}
     pixels = test.images.reshape(-1, 784)
