@@ -12,7 +12,7 @@ After 24 epochs, 15 seconds on two cores, the largest output is the digit on 97.
 over seeds 0 to 4; stddev 0.05). The number of epochs is chosen on the last 10,000 training images: held out while the
 network was trained on the rest, their labels had the highest log probability then. A learned stddev takes the log
 probability of the test labels from -9.2 to 5.8 nats (seed 0), a number that is set by the floor of 0.2 under the
-stddev. After three epochs one constant stddev, fitted on training images, gives more (exercise 2 of the notes).
+stddev. One constant stddev, fitted on training images, gives more (studies/learned_stddev.py).
 """
 
 from pathlib import Path
