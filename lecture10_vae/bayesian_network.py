@@ -13,8 +13,8 @@ of MNIST's test images (mean over seeds 0 to 4), with a calibration error of 0.0
 batches, is right on 92.8 % and has 0.014: it is no worse, and better calibrated.
 
 What the draws of the weights differ on (their mutual information with the answer) is mostly ink in places where the
-training digits have none: noise and shuffled pixels, but hardly turned digits. The weights of such places learn nothing from the
-labels, and their stddevs come to the prior's 1 in some 30 epochs; with fewer the draws differ less.
+training digits have none: noise and shuffled pixels, but hardly turned digits. The weights of such places learn
+nothing from the labels, and their stddevs come to the prior's 1 in some 30 epochs; with fewer the draws differ less.
 """
 
 import functools
