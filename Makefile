@@ -53,7 +53,8 @@ format: .venv/authors
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix
 
-# Each contender has an environment of its own; they take 3 GB and some minutes, and the rounds half an hour.
+# Each contender has an environment of its own; they take 3 GB and some minutes, once. Measuring takes about 20 minutes on
+# two cores, which should do nothing else; with another number of rounds: .venv/bin/python benchmarks/run.py --rounds 5
 bench: .venv/authors $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
 	$(BIN)/python benchmarks/run.py
 

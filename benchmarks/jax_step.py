@@ -1,5 +1,7 @@
 """JAX, with the training step compiled, and called once a mini-batch."""
 
+import functools
+
 import contender
 import jax
 import jax.numpy as jnp
@@ -37,21 +39,23 @@ def step(state, images, noise, count):
 
 
 def build(pixels, options):
-    images = contender.grey(pixels)
+    images, key = jnp.asarray(contender.grey(pixels)), jax.random.key(options.seed)
     state, count = start(options), 0
-    random = np.random.default_rng(options.seed)
-    compiled = jax.jit(step, donate_argnums=0)
+
+    @functools.partial(jax.jit, donate_argnums=0)
+    def compiled(state, images, chosen, count):  # images and noise are taken inside, which is faster
+        noise = jax.random.normal(jax.random.fold_in(key, count.astype(int)), (len(chosen), 2))
+        return step(state, images[chosen], noise, count)
 
     def train_epoch(order):
         nonlocal state, count
         for chosen in contender.parts(order, options.batch_size):
             count += 1
-            noise = random.standard_normal((len(chosen), 2), np.float32)
-            state = compiled(state, images[chosen], noise, np.float32(count))
+            state = compiled(state, images, chosen, np.float32(count))
         jax.block_until_ready(state)
 
     def test_bound(pixels):
-        return bound(state[0], contender.grey(pixels), random.standard_normal((len(pixels), 2), np.float32)).mean()
+        return bound(state[0], contender.grey(pixels), jax.random.normal(key, (len(pixels), 2))).mean()
 
     return train_epoch, test_bound
 

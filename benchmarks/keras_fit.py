@@ -36,7 +36,8 @@ def build(pixels, options):
     dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
     for layer, weights in zip(dense, contender.initial_weights(options), strict=True):
         layer.set_weights(weights)
-    model.compile(keras.optimizers.Adam(1e-3, epsilon=1e-8), minus_reconstruction)
+    adam = keras.optimizers.Adam(1e-3, epsilon=1e-8)
+    model.compile(adam, minus_reconstruction, steps_per_execution=20)  # saves 7 % of an epoch
 
     def train_epoch(order):
         shuffled = images[order]  # the others' order, so that the bounds can be compared

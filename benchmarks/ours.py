@@ -7,7 +7,7 @@ from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
 
 
 def build(pixels, options):
-    model = vae.build_graph(hidden_size=options.hidden_size, seed=options.seed)
+    model = vae.build_graph(options.code_size, options.hidden_size, seed=options.seed)
     fed = tf.placeholder(tf.uint8, [None, 28, 28])
     optimize_batches = each_batch(model.optimize, options.batch_size, {model.images: fed})
     session = tf.Session()

@@ -7,7 +7,7 @@ from lecture10_vae.tf1 import tf
 
 
 def build(pixels, options):
-    model = vae.build_graph(hidden_size=options.hidden_size, seed=options.seed)
+    model = vae.build_graph(options.code_size, options.hidden_size, seed=options.seed)
     session = tf.Session()
     session.run(tf.global_variables_initializer())
 

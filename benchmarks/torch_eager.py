@@ -1,10 +1,4 @@
-"""PyTorch as a student writes it: a module, autograd, Adam as it comes. No DataLoader, which would only slow it.
-
-One thread, unless OMP_NUM_THREADS says more: with products this small a second one gains little where nothing else
-runs, and where something does, each waits for the other, up to twenty times as long.
-"""
-
-import os
+"""PyTorch as a student writes it: a module, autograd, Adam as it comes. No DataLoader, which would only slow it."""
 
 import contender
 import torch
@@ -32,18 +26,21 @@ class VAE(nn.Module):
 
 
 def build(pixels, options, fused=None, compiled=False):
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
     torch.manual_seed(options.seed)
     images = torch.from_numpy(contender.grey(pixels))
     model = VAE(contender.initial_weights(options))
     optimizer = torch.optim.Adam(model.parameters(), 1e-3, fused=fused)
-    bound = torch.compile(model) if compiled else model
+
+    def loss(images):
+        return -model(images).mean()
+
+    if compiled:
+        loss = torch.compile(loss)
 
     def train_epoch(order):
         for chosen in torch.from_numpy(order).split(options.batch_size):
             optimizer.zero_grad()
-            loss = -bound(images[chosen]).mean()
-            loss.backward()
+            loss(images[chosen]).backward()
             optimizer.step()
 
     @torch.no_grad()

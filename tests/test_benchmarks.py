@@ -1,6 +1,8 @@
 """The benchmarks' arithmetic, on made-up numbers, and our contenders, on few images: no peer is needed."""
 
 import importlib
+import json
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -27,42 +29,144 @@ def rounds():
     def run(seconds, bound):
         return {"epochs": [99, seconds, seconds], "job": 10 * seconds, "bound": bound, "peak_memory": 2**30}
 
+    def floor(**ways):
+        ways = {title: {"epochs": [99, seconds, seconds]} for title, seconds in ways.items()}
+        return {"way": min(ways, key=lambda title: ways[title]["epochs"][1]), "ways": ways}
+
     return [
-        {"ours": run(1, -157), "jax_scan": run(3, -158.5), "floor": run(0.5, None)},
-        {"ours": run(2, -159), "jax_scan": run(6, -158.5), "floor": run(1, None)},
+        {"ours": run(1, -157), "jax_scan": run(3, -158.5), "plain": run(0.9, -158), "floor": floor(a=0.5, b=0.8)},
+        {"ours": run(2, -159), "jax_scan": run(6, -158.5), "plain": run(2.4, -158), "floor": floor(a=1.3, b=1.2)},
     ]
 
 
 def test_a_table_of_medians_and_ratios_fastest_first(load, rounds):
     table = load("run").summarize(rounds)
-    assert list(table) == ["floor", "ours", "jax_scan"]
+    assert list(table) == ["floor", "ours", "plain", "jax_scan"]
     assert table["jax_scan"]["epoch"] == 4.5
-    assert table["jax_scan"]["epoch_ratio"] == pytest.approx(3)
-    assert table["jax_scan"]["epoch_ratio_range"] == pytest.approx([3, 3])
-    assert table["floor"]["epoch_ratio"] == pytest.approx(0.5)
+    for what in ("epoch", "job"):
+        assert table["jax_scan"][f"{what}_ratio"] == pytest.approx(3)
+        assert table["plain"][f"{what}_ratio_range"] == pytest.approx([0.9, 1.2])
+    assert table["plain"]["peak_memory_ratio_range"] == [1, 1]
+    assert table["plain"]["spread"] == pytest.approx(2.4 / 0.9 - 1)
     assert table["ours"]["bounds"] == [-157, -159]
 
 
-def test_the_page_and_the_plot_show_every_contender(load, rounds):
+def test_the_floor_is_the_fastest_way_of_each_round(load, rounds):
     run = load("run")
+    assert run.summarize(rounds)["floor"]["epoch_ratio_range"] == pytest.approx([0.5, 0.6])
+    compared = run.compare_to_floor(rounds)
+    assert compared["ours_range"] == pytest.approx([1 / 0.6, 2])
+    assert compared["ways"] == {"a": {"epoch": 0.9, "won": 1}, "b": {"epoch": 1, "won": 1}}
+
+
+def test_noise_is_said(load, rounds):
+    run, report = load("run"), load("report")
+    judged = run.judge_noise(run.summarize(rounds), 3)
+    assert judged["too_noisy"]
+    assert judged["spread"] == pytest.approx({"ours": 1, "floor": 1.4})
+    assert judged["undecided"] == {"epoch": ["plain"], "job": ["plain"]}
+    page = " ".join(report.noise(judged, 3))
+    assert "too noisy to tell" in page
+    assert "140 %" in page
+    assert "by the epoch: TensorFlow 1" in page
+    quiet = run.judge_noise(run.summarize(rounds[:1] * 3), 3)
+    assert not quiet["too_noisy"]
+    assert "quiet enough" in report.noise(quiet, 3)[0]
+    assert "Too few rounds" in report.noise(run.judge_noise(run.summarize(rounds), 2), 2)[0]
+
+
+def test_every_second_round_runs_backwards(load, monkeypatch):
+    run, ran = load("run"), []
+    record = {"epochs": [1, 1], "job": 1, "bound": -158, "peak_memory": 1}
+    monkeypatch.setattr(run.children, "run_contender", lambda name, **_: ran.append(name) or record)
+    monkeypatch.setattr(run.children, "run_floor", lambda title, epochs: ran.append(title) or record)
+    rounds = [run.run_round(seed, 2) for seed in range(2)]
+    assert ran[: len(ran) // 2] == ran[: len(ran) // 2 - 1 : -1] == [*run.children.CONTENDERS, *run.children.FLOORS]
+    assert [*rounds[0]] == [*rounds[1]] == [*run.children.CONTENDERS, "floor"]
+
+
+def test_the_page_and_the_plot_show_every_contender(load, rounds):
+    run, report = load("run"), load("report")
+    table = run.summarize(rounds)
+    size = {"epoch": 2.5, "peak_memory": 2**29}
     results = {
         "rounds": 2,
         "epochs": 3,
         "machine": {"processor": "A processor", "cores": 2, "versions": {"jax": "1.2"}},
-        "table": run.summarize(rounds),
-        "script": {"first_line": 3.14, "first_epoch": 5, "job": 40, "peak_memory": 2**30},
+        "table": table,
+        "floor": run.compare_to_floor(rounds),
+        "noise": run.judge_noise(table, 2),
+        "scripts": {"vae": {"first_line": 3.14, "second_line": 5, "job": 40, "peak_memory": 2**30}},
         "loops": {"regression": {"one_by_one": 3, "together": 1.5, "ratio": 2}},
-        "scaling": {"batch_size": {"20": 2.5, "100": 1}, "hidden_size": {"100": 1}, "images": {"60000": 1}},
+        "growth": {"batch_size": {"20": size, "100": size}, "images": {"60000": size}},
+        "largest": {"images": {"size": 2_400_000, "peak_memory": 2**31, "peak_memory_of_twice": 2**33}},
     }
-    page = run.markdown(results)
-    assert "| JAX, epoch as one lax.scan | 4.50 | 3.00 (3.00-3.00) | 45.0 | 3.00 | 1024 | 1.00 | -158.5 |" in page
-    assert "| the floor: matrix products alone, on one core | 0.75 | 0.50 (0.50-0.50) |  |  |  |  |  |" in page
-    assert "| s an epoch, ours | 2.50 | 1.00 |" in page
-    assert "first line after 3.1 s" in page
+    page = report.markdown(results)
+    scan = (
+        "| JAX, epoch as one lax.scan | 4.500 | 3.00 (3.00-3.00) | 45.0 | 3.00 (3.00-3.00) | 1024 | 1.00 (1.00-1.00) |"
+    )
+    assert f"{scan} -158.5 |" in page
+    assert "| the floor: matrix products alone, the fastest way | 0.850 | 0.55 (0.50-0.60) |  |  |  |  |  |" in page
+    assert "Our epoch takes 1.83 (1.67-2.00) times the floor" in page
+    assert "| vae.py | 3.1 | 5.0 | 40.0 | 1024 |\n| all |  |  | 40.0 |  |" in page
     assert "| regression.py | 3.00 | 1.50 | 2.00 |" in page
-    picture = run.plot(results)
-    assert len(picture.axes[0].patches) == 3
+    assert "| s an epoch, ours | 2.50 | 2.50 |\n| peak MiB | 512 | 512 |" in page
+    assert "| images | 2,400,000 | 2048 | 8192 |" in page
+    picture = report.plot(results)
+    bars = picture.axes[0]
+    assert len(bars.patches) == 4
+    assert {label.get_text() for label in bars.texts} == {"0.55", "1.00", "1.05", "3.00"}
     plt.close(picture)
+
+
+def test_sizes_are_doubled_until_they_do_not_fit(load, monkeypatch):
+    growth = load("growth")
+    monkeypatch.setattr(growth.children, "run_contender", lambda name, **options: {"peak_memory": options["images"]})
+    found = {"size": 4_000, "peak_memory": 4_000, "peak_memory_of_twice": 8_000}
+    assert growth.largest("images", 1_000, limit=7_000) == found
+    assert growth.largest("batch_size", 1_000, limit=7_000) == found  # a mini-batch needs as many images
+
+
+@pytest.mark.parametrize("way", ["numpy", "tensorflow"])
+def test_each_way_to_the_floor_does_the_products(load, way):
+    floor = load("floor")
+    matrices = floor.make_matrices(batch=7, width=30, hidden=5)
+    with tf.Graph().as_default():
+        gradients = floor.WAYS[way](*matrices)(6)
+    floor.check(gradients, *matrices, steps=6)
+    with pytest.raises(AssertionError):
+        floor.check(gradients, *matrices, steps=5)
+
+
+@pytest.mark.parametrize("way", ["jax", "torch"])
+def test_the_peers_way_to_the_floor_does_the_products(way):
+    """Where `make bench` has made their environments: floor.py ends with an error if the products are wrong."""
+    python = BENCHMARKS / f".venv-{way}/bin/python"
+    if not python.exists():
+        pytest.skip("make bench makes it")
+    subprocess.run([python, BENCHMARKS / "floor.py", f"--way={way}", "--epochs=1", "--steps=6"], check=True)
+
+
+def test_the_products_are_the_gradients_of_two_layers(load):
+    """By finite differences: without activations, the loss half the logit's square."""
+    floor = load("floor")
+    (image, *_), first, last = (array.astype(float) for array in floor.make_matrices(batch=4, width=6, hidden=3))
+    gradients = floor.products(image, first, last)
+    for kernel, gradient in zip((first, last), gradients, strict=True):
+        kernel[2, 1] += 1e-5
+        above = ((image @ first @ last) ** 2).sum() / 2
+        kernel[2, 1] -= 2e-5
+        below = ((image @ first @ last) ** 2).sum() / 2
+        kernel[2, 1] += 1e-5
+        assert gradient[2, 1] == pytest.approx((above - below) / 2e-5, rel=1e-6)
+
+
+def test_no_library_is_held_back_by_the_shell(load, monkeypatch):
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.setenv("OPENBLAS_CORETYPE", "Prescott")
+    environment = load("children").environment(OPENBLAS_CORETYPE="Haswell")
+    assert "OMP_NUM_THREADS" not in environment
+    assert environment["OPENBLAS_CORETYPE"] == "Haswell"
 
 
 def test_bounds_are_compared_by_their_means_over_the_rounds(load):
@@ -74,11 +178,25 @@ def test_bounds_are_compared_by_their_means_over_the_rounds(load):
 
 
 def test_every_contender_is_a_script_with_an_environment(load):
-    contenders = load("run").CONTENDERS
-    assert {*contenders, "contender", "loops", "run"} == {file.stem for file in BENCHMARKS.glob("*.py")}
-    for environment, _ in contenders.values():
+    children = load("children")
+    others = {"children", "contender", "floor", "growth", "loops", "report", "run"}
+    assert {*children.CONTENDERS} | others == {file.stem for file in BENCHMARKS.glob("*.py")}
+    assert {way for way, *_ in children.FLOORS.values()} == {*load("floor").WAYS}
+    for environment in [place for place, _ in children.CONTENDERS.values()] + [
+        row[1] for row in children.FLOORS.values()
+    ]:
         peer = environment.partition("-")[2]
         assert not peer or (BENCHMARKS / f"requirements-{peer}.txt").exists()
+
+
+def test_more_images_than_there_are_come_by_repetition(load, small_mnist, monkeypatch, capsys):
+    contender = load("contender")
+    monkeypatch.setattr(contender.mnist, "load", lambda part: small_mnist[part])
+    pixels, seen = small_mnist["train"].pixels.reshape(-1, 784), []
+    monkeypatch.setattr("sys.argv", ["ours.py", "--epochs=1", f"--images={2 * len(pixels) + 3}"])
+    contender.run(lambda images, options: (seen.append(images) or (lambda order: None), lambda test: -1))
+    np.testing.assert_array_equal(seen[0], np.concatenate([pixels, pixels, pixels[:3]]))
+    assert json.loads(capsys.readouterr().out)["bound"] == -1
 
 
 @pytest.mark.parametrize("name", ["ours", "plain"])
