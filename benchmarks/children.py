@@ -29,6 +29,10 @@ FLOORS = {  # what the table calls a way: the way, its environment, and its vari
 HOLD_BACK = ("OPENBLAS_", "OMP_", "MKL_")  # variables of the shell that keep a library from its best
 
 
+class ChildFailed(SystemExit):
+    """Ends the benchmarks with what the child had to say, where nobody expects it."""
+
+
 def environment(**variables: str) -> dict[str, str]:
     """The shell's, without what would hold a library back."""
     return {name: value for name, value in os.environ.items() if not name.startswith(HOLD_BACK)} | variables
@@ -38,7 +42,7 @@ def _last_line(python: str, script: str, flags: list[str], variables: dict[str, 
     command = [HERE.parent / python / "bin" / "python", HERE / script, *flags]
     done = subprocess.run(command, env=environment(**variables), capture_output=True, text=True)
     if done.returncode:
-        sys.exit(f"{script} {' '.join(flags)} failed:\n{done.stderr}")
+        raise ChildFailed(f"{script} {' '.join(flags)} failed:\n{done.stderr}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -70,6 +74,6 @@ def run_script(name: str, *flags: str) -> dict:
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = status
     if status:
-        sys.exit(f"{name}.py failed")
+        raise ChildFailed(f"{name}.py failed")
     peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     return {"first_line": first_line, "job": time.time() - began, "peak_memory": peak}

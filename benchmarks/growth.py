@@ -25,16 +25,20 @@ def grow() -> dict[str, dict[str, dict]]:
     return table
 
 
-def largest(what: str, size: int, limit: int = LIMIT) -> dict[str, int]:
-    """Doubles a size until a run's peak memory is over the limit.
+def largest(what: str, size: int, limit: int = LIMIT) -> dict[str, int | None]:
+    """Doubles a size until a run's peak memory is over the limit, or the run fails, as where memory is short.
 
-    Returns: the last size that fits, its peak memory in bytes, and that of twice the size.
+    Returns: the last size that fits, its peak memory in bytes, and that of twice the size, None where it failed.
     """
-    peak = 0
+    peak = None
     while True:
         images = {} if what == "images" else {"images": max(FEW_IMAGES, size if what == "batch_size" else 0)}
-        last, peak = peak, children.run_contender("ours", epochs=1, **{what: size}, **images)["peak_memory"]
-        if peak > limit:
+        last = peak
+        try:
+            peak = children.run_contender("ours", epochs=1, **{what: size}, **images)["peak_memory"]
+        except children.ChildFailed:
+            peak = None
+        if peak is None or peak > limit:
             return {"size": size // 2, "peak_memory": last, "peak_memory_of_twice": peak}
         size *= 2
 

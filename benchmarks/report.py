@@ -65,7 +65,7 @@ def contenders(rows: dict[str, dict]) -> list[str]:
             line += [""] * 5
         else:
             line += [f"{row['job']:.1f}", ratio(row, "job")]
-            line += [f"{row['peak_memory'] / MEBIBYTE:.0f}", ratio(row, "peak_memory")]
+            line += [mebibytes(row["peak_memory"]), ratio(row, "peak_memory")]
             line += [f"{statistics.mean(row['bounds']):.1f}"]
         lines.append(line)
     return table(["", "s an epoch", "ratio", "s the job", "ratio", "peak MiB", "ratio", "test bound, nats"], lines)
@@ -91,7 +91,7 @@ def scripts(waits: dict[str, dict]) -> list[str]:
     rows = []
     for name, wait in waits.items():
         seconds = [f"{wait[what]:.1f}" for what in ("first_line", "job")]
-        rows.append([f"{name}.py", *seconds, f"{wait['peak_memory'] / MEBIBYTE:.0f}"])
+        rows.append([f"{name}.py", *seconds, mebibytes(wait["peak_memory"])])
     rows.append(["all", "", f"{sum(wait['job'] for wait in waits.values()):.1f}", ""])
     return table(["from command to, seconds", "first line", "last line", "peak MiB"], rows)
 
@@ -110,7 +110,7 @@ def growth(grown: dict[str, dict]) -> list[str]:
     lines = []
     for what, sizes in grown.items():
         seconds = [f"{row['epoch']:.2f}" for row in sizes.values()]
-        peaks = [f"{row['peak_memory'] / MEBIBYTE:.0f}" for row in sizes.values()]
+        peaks = [mebibytes(row["peak_memory"]) for row in sizes.values()]
         numbers = [f"{int(size):,}" for size in sizes]
         lines += [*table([label(what), *numbers], [["s an epoch, ours", *seconds], ["peak MiB", *peaks]]), ""]
     return lines[:-1]
@@ -119,14 +119,14 @@ def growth(grown: dict[str, dict]) -> list[str]:
 def largest(found: dict[str, dict]) -> list[str]:
     """What fits into 4 GiB."""
     rows = [
-        [
-            label(what),
-            f"{row['size']:,}",
-            *(f"{row[peak] / MEBIBYTE:.0f}" for peak in ("peak_memory", "peak_memory_of_twice")),
-        ]
+        [label(what), f"{row['size']:,}", mebibytes(row["peak_memory"]), mebibytes(row["peak_memory_of_twice"])]
         for what, row in found.items()
     ]
     return table(["the largest within 4 GiB, by doubling", "", "peak MiB", "of twice as many, peak MiB"], rows)
+
+
+def mebibytes(peak: int | None) -> str:
+    return "failed" if peak is None else f"{peak / MEBIBYTE:.0f}"
 
 
 def label(what: str) -> str:

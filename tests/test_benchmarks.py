@@ -127,6 +127,26 @@ def test_sizes_are_doubled_until_they_do_not_fit(load, monkeypatch):
     assert growth.largest("batch_size", 1_000, limit=7_000) == found  # a mini-batch needs as many images
 
 
+def test_a_size_that_fails_does_not_fit(load, monkeypatch):
+    growth = load("growth")
+
+    def run(name, images, **options):
+        if images > 2_000:
+            raise growth.children.ChildFailed("out of memory")
+        return {"peak_memory": images}
+
+    monkeypatch.setattr(growth.children, "run_contender", run)
+    assert growth.largest("images", 1_000) == {"size": 2_000, "peak_memory": 2_000, "peak_memory_of_twice": None}
+
+
+def test_a_child_that_fails_ends_all_with_its_words(load, monkeypatch):
+    children = load("children")
+    failed = subprocess.CompletedProcess([], 1, "", "no memory left")
+    monkeypatch.setattr(children.subprocess, "run", lambda *args, **options: failed)
+    with pytest.raises(SystemExit, match=r"(?s)ours.py --images=5 failed.*no memory left"):
+        children.run_contender("ours", images=5)
+
+
 @pytest.mark.parametrize("way", ["numpy", "tensorflow"])
 def test_each_way_to_the_floor_does_the_products(load, way):
     floor = load("floor")
