@@ -79,10 +79,11 @@ def test_every_second_round_runs_backwards(load, monkeypatch):
     run, ran = load("run"), []
     record = {"epochs": [1, 1], "job": 1, "bound": -158, "peak_memory": 1}
     monkeypatch.setattr(run.children, "run_contender", lambda name, **_: ran.append(name) or record)
-    monkeypatch.setattr(run.children, "run_floor", lambda title, epochs: ran.append(title) or record)
+    monkeypatch.setattr(run.children, "run_floor", lambda title, _: ran.append(title) or {"epochs": [1, len(title)]})
     rounds = [run.run_round(seed, 2) for seed in range(2)]
     assert ran[: len(ran) // 2] == ran[: len(ran) // 2 - 1 : -1] == [*run.children.CONTENDERS, *run.children.FLOORS]
     assert [*rounds[0]] == [*rounds[1]] == [*run.children.CONTENDERS, "floor"]
+    assert rounds[1]["floor"]["way"] == "PyTorch"  # the shortest title, here the fastest way
 
 
 def test_the_page_and_the_plot_show_every_contender(load, rounds):
