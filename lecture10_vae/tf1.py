@@ -72,12 +72,7 @@ def set_random_seed(seed: int) -> None:
     tf_keras.utils.set_random_seed(seed)
 
 
-def each_batch(
-    optimize: tf.Operation,
-    batch_size: int,
-    feeds: dict[tf.Tensor, tf.Tensor],
-    whole: dict[tf.Tensor, tf.Tensor] | None = None,
-) -> tf.Operation:
+def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, tf.Tensor]) -> tf.Operation:
     """One operation that does `optimize` on mini-batch after mini-batch of what is fed to a single session.run.
 
     The step is not written a second time: the part of the graph that `optimize` needs is copied into the body of a
@@ -93,32 +88,31 @@ def each_batch(
         optimize: a gradient step.
         batch_size: how many rows of the first array make a mini-batch. Feed a multiple, or fewer: one mini-batch.
         feeds: for each placeholder that `optimize` needs, or any other tensor, what is cut along its first axis into
-            as many parts as there are mini-batches. Bytes (uint8) in the place of floats turn into [0, 1].
-        whole: as `feeds`, but given to each step uncut.
+            as many parts as there are mini-batches, or a scalar for all. Bytes (uint8) in the place of floats turn
+            into [0, 1].
     """
     graph = optimize.graph
     program = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [optimize.name])
     with tf.name_scope("each_batch"):
         count = tf.maximum(tf.shape(next(iter(feeds.values())))[0] // batch_size, 1)
         feeds = _draw_normals(graph, program, count) | feeds
-        whole = whole or {}
         variables = [graph.get_tensor_by_name(f"{node.name}:0") for node in program.node if node.op == "VarHandleOp"]
-        program = _without(program, {tensor.op.name for tensor in (*feeds, *whole, *variables)})
+        program = _without(program, {tensor.op.name for tensor in (*feeds, *variables)})
 
         @tf.function(jit_compile=True, autograph=False)
-        def loop(count, arrays, given):
-            parts = [tf.reshape(array, tf.concat([[count, -1], tf.shape(array)[1:]], axis=0)) for array in arrays]
+        def loop(count, *arrays):
+            parts = [_cut(array, count) for array in arrays]
 
             def step(i):
                 inputs = {variable.name: tf.identity(variable) for variable in variables}
-                inputs |= {tensor.name: _like(value, tensor) for tensor, value in zip(whole, given, strict=True)}
-                inputs |= {tensor.name: _like(part[i], tensor) for tensor, part in zip(feeds, parts, strict=True)}
+                for tensor, part in zip(feeds, parts, strict=True):
+                    inputs[tensor.name] = _like(tf.ensure_shape(part[i], tensor.shape), tensor)
                 with tf.control_dependencies(tf.import_graph_def(program, inputs, [optimize.name], name="optimize")):
                     return i + 1
 
             return tf.while_loop(lambda i: i < count, step, [0])
 
-        return loop(count, [*feeds.values()], [*whole.values()]).op
+        return loop(count, *feeds.values()).op
 
 
 def _draw_normals(graph: tf.Graph, program: tf.GraphDef, count: tf.Tensor) -> dict[tf.Tensor, tf.Tensor]:
@@ -147,9 +141,15 @@ def _without(program: tf.GraphDef, names: set[str]) -> tf.GraphDef:
     return tf.GraphDef(node=nodes, versions=program.versions, library=program.library)
 
 
+def _cut(array: tf.Tensor, count: tf.Tensor) -> tf.Tensor:
+    """The array in `count` equal parts along a new first axis; a scalar as often."""
+    if array.shape.rank == 0:
+        return tf.fill([count], array)
+    return tf.reshape(array, tf.concat([[count, -1], tf.shape(array)[1:]], axis=0))
+
+
 def _like(batch: tf.Tensor, tensor: tf.Tensor) -> tf.Tensor:
-    """The batch with the tensor's shape and type; bytes turn into floats in [0, 1]."""
-    batch = tf.reshape(batch, []) if tensor.shape.rank == 0 else tf.ensure_shape(batch, tensor.shape)
+    """The batch with the tensor's type; bytes turn into floats in [0, 1]."""
     return batch if batch.dtype == tensor.dtype else tf.image.convert_image_dtype(batch, tensor.dtype)
 
 

@@ -8,8 +8,8 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from lecture10_vae import vae
-from lecture10_vae.studies import amortization, bound_on_grid, evidence, evidence_by_epoch, gaps, information
-from lecture10_vae.studies.gaps import Gaussian
+from lecture10_vae.studies import amortization, bound_on_grid, evidence, evidence_by_epoch, gaps, gaussians, information
+from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
 from lectures.source import studies
@@ -45,7 +45,7 @@ def around(session, model, image, gaussian):
 def test_gap_by_epoch_is_the_divergence_from_the_exact_posterior(trained, images, encoder):
     session, model = trained
     numbers = evidence_by_epoch.measure(session, model, images)
-    codes, cell = evidence.code_grid(301, evidence.reach(session, model, images))
+    codes, cell = evidence.code_grid(301, evidence.reach(encoder.mean))
     log_joint = evidence.log_joint(images, *evidence.decode(session, model, codes))
     log_exact = log_joint - logsumexp(log_joint, axis=1, keepdims=True) - np.log(cell)
     log_q = norm.logpdf(codes[:, np.newaxis], encoder.mean, encoder.stddev).sum(axis=-1).T
@@ -60,15 +60,15 @@ def test_bound_by_gauss_hermite_is_the_bound_by_samples(trained, images, encoder
     feed = {model.images: images}
     draws = np.array([gaps.average_bound(session, model, feed, 1, draw) for draw in range(400)])
     error = draws.std(axis=0) / 20
-    difference = amortization.bounds(session, model, images, encoder) - draws.mean(axis=0)
+    difference = gaussians.bounds(session, model, images, encoder) - draws.mean(axis=0)
     assert np.abs(difference.mean()) < 4 * np.sqrt((error**2).sum()) / len(images)
     assert np.abs(difference / error).max() < 5
 
 
 def test_refitting_comes_to_the_best_gaussian_that_scipy_finds_on_a_grid(trained, images, encoder):
     session, model = trained
-    best = amortization.refit(session, model, images[:8], Gaussian(*(part[:8] for part in encoder)), steps=30)
-    reached = amortization.bounds(session, model, images[:8], best, points=16)
+    best = gaussians.refit(session, model, images[:8], Gaussian(*(part[:8] for part in encoder)), steps=30)
+    reached = gaussians.bounds(session, model, images[:8], best, points=16)
     for image, bound, *gaussian in zip(images, reached, *best, strict=False):
         codes, cell, log_joint = around(session, model, image, Gaussian(*gaussian))
         lowest = log_joint.min()  # taken off, so that a Gaussian off the grid, whose sums are 0, is not the best
@@ -80,24 +80,22 @@ def test_refitting_raises_the_bound_and_leaves_the_other_part_alone(trained, ima
     session, model = trained
     bounds = {}
     for part, kept in (("mean", "stddev"), ("stddev", "mean")):
-        refitted = amortization.refit(session, model, images, encoder, (part,))
+        refitted = gaussians.refit(session, model, images, encoder, (part,))
         np.testing.assert_array_equal(getattr(refitted, kept), getattr(encoder, kept))
-        bounds[part] = amortization.bounds(session, model, images, refitted).mean()
-    both = amortization.refit(session, model, images, encoder)
-    bound = amortization.bounds(session, model, images, encoder).mean()
-    assert (
-        bound < min(bounds.values()) < max(bounds.values()) < amortization.bounds(session, model, images, both).mean()
-    )
+        bounds[part] = gaussians.bounds(session, model, images, refitted).mean()
+    both = gaussians.refit(session, model, images, encoder)
+    bound = gaussians.bounds(session, model, images, encoder).mean()
+    assert bound < min(bounds.values()) < max(bounds.values()) < gaussians.bounds(session, model, images, both).mean()
 
 
 def test_start_at_the_highest_density_finds_no_worse_gaussians_than_one_at_the_encoders(trained, images, encoder):
     session, model = trained
     from_highest = amortization.refit_each(session, model, images, encoder)["both"]
-    from_encoder = amortization.refit(session, model, images, encoder)
-    highest, encoders = (amortization.bounds(session, model, images, each) for each in (from_highest, from_encoder))
+    from_encoder = gaussians.refit(session, model, images, encoder)
+    highest, encoders = (gaussians.bounds(session, model, images, each) for each in (from_highest, from_encoder))
     assert highest.mean() > encoders.mean() - 0.01
-    half_width = evidence.reach(session, model, images)
-    assert (evidence.by_quadrature(session, model, images, half_width) - highest).mean() < 0.5
+    half_width = evidence.reach(encoder.mean)
+    assert (evidence.by_quadrature(session, model, images, half_width).log_likelihood - highest).mean() < 0.5
 
 
 def test_shares_add_up_and_the_decoder_stays(trained, small_mnist, images, monkeypatch):
@@ -225,7 +223,7 @@ def test_study_is_measured_anew_when_its_source_has_changed(something, monkeypat
     studies.main(seeds=2)
     assert something == [0, 1, 0, 1]
     kept = json.loads(studies.path_of("something", 0).read_text())
-    assert {"measure_something in test_studies.py", "reach in evidence.py", "bounds in amortization.py"} & set(
+    assert {"measure_something in test_studies.py", "reach in evidence.py", "bounds in gaussians.py"} & set(
         kept["source"]
     ) == {"measure_something in test_studies.py", "reach in evidence.py"}
 

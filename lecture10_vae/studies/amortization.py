@@ -8,10 +8,9 @@ by training encoders on, and by looking at the images that they were trained on.
 from types import SimpleNamespace
 
 import numpy as np
-from scipy.stats import norm
 
-from lecture10_vae.studies import evidence
-from lecture10_vae.studies.gaps import Gaussian
+from lecture10_vae.studies import evidence, gaussians
+from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils.mnist import Dataset
@@ -52,10 +51,14 @@ def measure_part(
     gained_by_refitting: by how much an image's own means, stddevs or both raise the encoder's bound.
     worst_tenth: the fraction of what both gain that a tenth of the images has.
     """
-    log_likelihood = evidence.by_quadrature(session, model, images, evidence.reach(session, model, images))
-    bound = {name: bounds(session, model, images, posterior) for name, posterior in posteriors.items()}
+    half_width = evidence.reach(posteriors["encoder"].mean)
+    log_likelihood, _ = evidence.by_quadrature(session, model, images, half_width)
+    bound = {name: gaussians.bounds(session, model, images, posterior) for name, posterior in posteriors.items()}
     own = refit_each(session, model, images, posteriors["encoder"])
-    gain = {name: np.maximum(bounds(session, model, images, each) - bound["encoder"], 0) for name, each in own.items()}
+    gain = {
+        name: np.maximum(gaussians.bounds(session, model, images, each) - bound["encoder"], 0)
+        for name, each in own.items()
+    }
     bound["best"] = bound["encoder"] + gain["both"]
     return {
         "gaps": {f"{name}_nats": (log_likelihood - value).mean() for name, value in bound.items()},
@@ -85,17 +88,12 @@ def shares(train: dict[str, float], test: dict[str, float]) -> dict[str, float]:
 
 
 def refit_each(session: tf.Session, model: SimpleNamespace, images: np.ndarray, encoder: Gaussian) -> dict:
-    """An image's own means, stddevs, or both, in the place of the encoder's: Gaussians by name.
-
-    Means start at the highest ln P(x,z) on a grid of codes: from the encoder's some would climb the lower of two humps.
-    """
-    codes, _ = evidence.code_grid(81, evidence.reach(session, model, images))
-    highest = evidence.log_joint(images, *evidence.decode(session, model, codes)).argmax(axis=1)
-    start = Gaussian(codes[highest].astype(np.float64), encoder.stddev)
+    """An image's own means, stddevs, or both, in the place of the encoder's: Gaussians by name."""
+    start = gaussians.start(session, model, images, encoder)
     return {
-        "both": refit(session, model, images, start),
-        "means": refit(session, model, images, start, ("mean",)),
-        "stddevs": refit(session, model, images, encoder, ("stddev",)),
+        "both": gaussians.refit(session, model, images, start),
+        "means": gaussians.refit(session, model, images, start, ("mean",)),
+        "stddevs": gaussians.refit(session, model, images, encoder, ("stddev",)),
     }
 
 
@@ -119,65 +117,3 @@ def train_encoder(session: tf.Session, model: SimpleNamespace, encoder, data: Da
 def encode(session: tf.Session, model: SimpleNamespace, posterior: tfd.Distribution, images: np.ndarray) -> Gaussian:
     """An encoder's Q(z|x) of images [N, 28, 28]."""
     return Gaussian(*session.run([posterior.mean(), posterior.stddev()], {model.images: images}))
-
-
-def gauss_hermite(points: int) -> tuple[np.ndarray, np.ndarray]:
-    """Nodes [points ** 2, 2] and weights [points ** 2] of an expectation under N(0, I) in the plane.
-
-    Exact where what is averaged is a polynomial of a degree below 2 * points in each dimension.
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(points)
-    weights = weights / weights.sum()
-    return np.stack(np.meshgrid(nodes, nodes), axis=-1).reshape(-1, 2), np.outer(weights, weights).ravel()
-
-
-def log_joint(session: tf.Session, model: SimpleNamespace, images: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """ln P(x,z) in nats, [K, N], of images [N, 28, 28] with K codes each, [K, N, 2], whose prior is N(0, I)."""
-    feeds = ({model.images: images, model.code: code} for code in codes)
-    return np.array([session.run(model.reconstruction, feed) for feed in feeds]) + norm.logpdf(codes).sum(axis=-1)
-
-
-def bounds(session, model, images: np.ndarray, posterior: Gaussian, points: int = 8) -> np.ndarray:
-    """The bound of each image, [N] in nats, by Gauss-Hermite quadrature."""
-    nodes, weights = gauss_hermite(points)
-    codes = posterior.mean + posterior.stddev * nodes[:, np.newaxis]
-    return weights @ log_joint(session, model, images, codes) + entropy(posterior.stddev)
-
-
-def entropy(stddev: np.ndarray) -> np.ndarray:
-    """Of diagonal Gaussians with stddevs [N, D], in nats: [N]."""
-    return (np.log(stddev) + (1 + np.log(2 * np.pi)) / 2).sum(axis=1)
-
-
-def refit(
-    session: tf.Session,
-    model: SimpleNamespace,
-    images: np.ndarray,
-    start: Gaussian,
-    parts: tuple[str, ...] = ("mean", "stddev"),
-    steps: int = 10,
-    rate: float = 0.5,
-) -> Gaussian:
-    """Raises the bound of each image by steps on its Gaussian's means, stddevs or both; keeps the best on the way.
-
-    At a maximum of the bound E[d ln P(x,z)/dz] = 0 and E[d^2 ln P(x,z)/dz^2] = -1 / stddev^2 (Opper, Archambeau 2009);
-    each step goes a part of the way there. Both expectations follow from values of ln P(x,z) alone, as for a Gaussian
-    E[f'] = E[f eps] / stddev, E[f''] = E[f (eps^2 - 1)] / stddev^2 with eps = (z - mean) / stddev.
-    """
-    nodes, weights = gauss_hermite(4)
-    mean, stddev = start
-    best, best_bound = Gaussian(*map(np.copy, start)), np.full(len(images), -np.inf)
-    for _ in range(steps):
-        values = log_joint(session, model, images, mean + stddev * nodes[:, np.newaxis])
-        bound = weights @ values + entropy(stddev)
-        better = bound > best_bound
-        best_bound[better], best.mean[better], best.stddev[better] = bound[better], mean[better], stddev[better]
-        values = weights[:, np.newaxis] * (values - values.mean(axis=0))
-        slope = np.einsum("kn,kd->nd", values, nodes) / stddev
-        curvature = np.einsum("kn,kd->nd", values, nodes**2 - 1) / stddev**2
-        if "stddev" in parts:
-            precision = (1 - rate) / stddev**2 - rate * curvature
-            stddev = 1 / np.sqrt(np.maximum(precision, 0.5 / stddev**2))
-        if "mean" in parts:
-            mean = mean + rate * stddev**2 * slope
-    return best

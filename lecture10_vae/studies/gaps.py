@@ -9,17 +9,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lecture10_vae.studies import evidence
+from lecture10_vae.studies import evidence, gaussians
+from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.tf1 import each_batch, tf
 
 RECORDED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 400)
-
-
-class Gaussian(NamedTuple):
-    """A diagonal one for each of N images."""
-
-    mean: np.ndarray  # [N, 2]
-    stddev: np.ndarray  # [N, 2]
 
 
 class Gaps(NamedTuple):
@@ -52,7 +46,7 @@ def infer_images(
     """Fits mean and stddev of each image, theta fixed: from the prior, or from a start, on.
 
     Returns:
-        elbo_by_step: in nats, mean over the images, at the recorded steps; of those from the prior alone.
+        elbo_by_step: in nats, mean over the images, at the recorded steps.
         seconds: that the gradient steps took.
     """
     mean, stddev = each_image.every_posterior.trainable_variables
@@ -61,10 +55,10 @@ def infer_images(
         mean.load(start.mean, session)
         stddev.load(inverse_softplus(start.stddev), session)
     feed = {each_image.images: images, each_image.index: np.arange(len(images))}
-    infer = each_batch(each_image.infer, len(images), {t: t for t in feed}, {each_image.rate: each_image.rate})
+    infer = each_batch(each_image.infer, len(images), {tensor: tensor for tensor in (*feed, each_image.rate)})
     elbo_by_step, seconds = {}, 0.0
     for step in range(steps + 1):
-        if start is None and step in RECORDED_STEPS:
+        if step in RECORDED_STEPS:
             elbo_by_step[step] = float(average_bound(session, each_image, feed, draws=10).mean())
         started = time.perf_counter()
         if step < steps:  # a rate that falls to 0 lets the noise of the samples average out
@@ -73,40 +67,22 @@ def infer_images(
     return elbo_by_step, seconds
 
 
-def best_gaussians(
-    session: tf.Session, each_image: SimpleNamespace, images: np.ndarray, encoder: Gaussian
-) -> tuple[np.ndarray, Gaussian, dict[int, float], float]:
-    """The bound of the best Gaussian for each image that was reached, [N] in nats; the Gaussians; cost from the prior.
-
-    A posterior may have two humps: climb from the prior and from the encoder's Q, and keep the better end. Which one is
-    better is seen on some draws, and how good it is on others, so that luck is not counted.
-    """
-    feed = {each_image.images: images, each_image.index: np.arange(len(images))}
-    ends, costs = [], []
-    for start in (None, encoder):
-        costs.append(infer_images(session, each_image, images, start))
-        chosen_by, elbo = (average_bound(session, each_image, feed, first_draw=first) for first in (0, 100))
-        ends.append((chosen_by, elbo, *session.run([each_image.mean, each_image.stddev], feed)))
-    (by_prior, *from_prior), (by_encoder, *from_encoder) = ends
-    better = (by_encoder > by_prior)[:, np.newaxis]
-    elbo = np.where(better[:, 0], from_encoder[0], from_prior[0])
-    gaussians = (np.where(better, *pair) for pair in zip(from_encoder[1:], from_prior[1:], strict=True))
-    return elbo, Gaussian(*gaussians), *costs[0]
-
-
 def measure(session: tf.Session, model: SimpleNamespace, each_image: SimpleNamespace, images: np.ndarray) -> Gaps:
-    """Slide 8 on images [N, 28, 28]: the exact ln P(x), the best Gaussian for each image, and the encoder's."""
+    """Slide 8 on images [N, 28, 28]: the exact ln P(x), the best Gaussian for each image, and the encoder's.
+
+    The best Gaussian is the best that was found, so that its bound is from below.
+    """
     feed = {model.images: images}
     session.run([model.mean, model.stddev], feed)  # the first call of a session also prepares the graph
     started = time.perf_counter()
     encoder = Gaussian(*session.run([model.mean, model.stddev], feed))
     encoder_seconds = time.perf_counter() - started
     log_likelihood, _ = evidence.by_quadrature(session, model, images, evidence.reach(encoder.mean))
-    encoder_elbo = average_bound(session, model, feed)
-    per_image_elbo, per_image, elbo_by_step, seconds = best_gaussians(session, each_image, images, encoder)
-    return Gaps(
-        log_likelihood, per_image_elbo, encoder_elbo, per_image, encoder, elbo_by_step, seconds, encoder_seconds
-    )
+    start = gaussians.start(session, model, images, encoder)
+    best = gaussians.refit(session, model, images, start)
+    encoder_elbo, best_elbo = (gaussians.bounds(session, model, images, each) for each in (encoder, best))
+    elbo_by_step, seconds = infer_images(session, each_image, images)
+    return Gaps(log_likelihood, best_elbo, encoder_elbo, best, encoder, elbo_by_step, seconds, encoder_seconds)
 
 
 def posterior_around(

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 from lecture10_vae import vae, variational_inference
 from lecture10_vae.studies import gaps
+from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
@@ -41,7 +42,7 @@ def won_by_a_hundred_steps(epochs: int = 5, num_images: int = 500, seed: int = 0
     """Exercise 2: the mean bound after a hundred steps from the encoder's Q(z|x), less the one before, in nats."""
     images = mnist.load("test").images[:num_images]
     with trained_vae(mnist.load("train"), epochs, seed) as (session, model):
-        encoder = gaps.Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
+        encoder = Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
         each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
         elbo_by_step, _ = gaps.infer_images(session, each_image, images, encoder, steps=100)
     return elbo_by_step[100] - elbo_by_step[0]

@@ -9,6 +9,7 @@ from scipy.special import log_softmax, softmax
 
 from lecture10_vae import bayesian_network, lower_bound, regression, vae, variational_inference
 from lecture10_vae.studies import bound_on_grid, calibration, evidence, gaps, pruning
+from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
@@ -106,7 +107,7 @@ def hundred_steps(seed: int, epochs: int = 5, num_images: int = 500) -> dict[str
     """Mean bounds in nats: the encoder's, and after a hundred steps from there and from the prior."""
     images = mnist.load("test").images[:num_images]
     with of_variational_inference.trained_vae(mnist.load("train"), epochs, seed) as (session, model):
-        encoder = gaps.Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
+        encoder = Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
         each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
         from_encoder, from_prior = (
             gaps.infer_images(session, each_image, images, start, steps=100)[0] for start in (encoder, None)

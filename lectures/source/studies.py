@@ -37,6 +37,7 @@ from lecture10_vae.studies import (
     evidence,
     evidence_by_epoch,
     gaps,
+    gaussians,
     gradients,
     information,
     learned_stddev,
@@ -197,9 +198,11 @@ def in_columns(rows: list[dict]) -> dict:
 
 STUDIES = {  # by the name that the files in studies/, pictures/ and figures/ share
     "evidence_by_epoch": Study(
-        measure_evidence_by_epoch, evidence_by_epoch_pictures.draw, (vae, evidence, evidence_by_epoch, gaps)
+        measure_evidence_by_epoch, evidence_by_epoch_pictures.draw, (vae, evidence, evidence_by_epoch, gaussians)
     ),
-    "amortization": Study(measure_amortization, amortization_pictures.draw, (vae, evidence, amortization, training)),
+    "amortization": Study(
+        measure_amortization, amortization_pictures.draw, (vae, evidence, gaussians, amortization, training)
+    ),
     "information": Study(measure_information, information_pictures.draw, (vae, information)),
     "gradients": Study(
         measure_gradients, gradients_pictures.draw, (lower_bound, bound_on_grid, evidence, gaps, gradients, mean_field)
