@@ -12,7 +12,7 @@ ANEW := anew
 endif
 
 .PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
-.PHONY: studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -22,6 +22,11 @@ distributions regression classification lower_bound variational_inference bayesi
 
 # The VAE comes before variational_inference, which measures it.
 lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
+
+# Opens the notes in the browser; they are made already, and need no environment.
+notes:
+	@echo $(CURDIR)/lectures/index.html
+	@$(PYTHON) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
 
 # The notes and the READMEs, from templates, scripts and what was measured: ten minutes on two cores
 lectures: .venv/authors lecture

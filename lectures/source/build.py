@@ -2,7 +2,7 @@
 
 It records in results.json what the scripts' runs and measure.py have measured, copies the runs' pictures and draws the
 diagrams, and renders templates/ to the notes and the READMEs, so that no number, code or picture in them is copied by
-hand. Then it renders the notes once more as HTML, for reading without GitHub.
+hand. Then page.py and deck.py make of the notes the pages to read and to teach from in a browser.
 
     python -m lectures.source.build                        # all of it, from the runs in runs/
     python -m lectures.source.build --no-record-results    # the texts alone, from the results.json there is
@@ -23,13 +23,13 @@ from lecture10_vae.utils import command_line
 HERE = Path(__file__).resolve().parent
 LECTURES, REPOSITORY = HERE.parents[0], HERE.parents[1]
 TEMPLATES, RESULTS, FIGURES = HERE / "templates", HERE / "results.json", LECTURES / "figures"
-HTML = LECTURES  # beside the Markdown, whose links then work in it too
 TEXTS = {  # template: what it is rendered to
     "lecture10_vae.md": LECTURES / "lecture10_vae.md",
     "lecture10_vae.zh.md": LECTURES / "lecture10_vae.zh.md",
     "README.md": REPOSITORY / "README.md",
     "README.zh.md": REPOSITORY / "README.zh.md",
 }
+NOTES = {"en": TEXTS["lecture10_vae.md"], "zh": TEXTS["lecture10_vae.zh.md"]}
 CHINESE, PUNCTUATION = "\u4e00-\u9fff", "，。；：、（）“”？！"  # noqa: RUF001
 RUNS = [  # folders in runs/, made by `make lecture`
     "distributions",
@@ -156,31 +156,25 @@ def render(name: str, results: dict) -> str:
 
 
 def join_chinese_lines(text: str) -> str:
-    """Undoes line breaks in Chinese sentences, where a browser would show them as spaces."""
+    """Undoes line breaks in Chinese sentences, where a browser would show them as spaces.
+
+    Before a formula a blank stays, without which GitHub sees none; the page takes it away.
+    """
     text = re.sub(rf"(?<=[{CHINESE}{PUNCTUATION}])\n *(?=[{CHINESE}{PUNCTUATION}])", "", text)
-    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?=[$`*A-Za-z])", "", text)
+    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?=[`*A-Za-z])", "", text)
 
 
-def to_html(path: Path) -> None:
-    """Renders a text in Markdown as one HTML file beside it, with its pictures in it and its maths as MathML."""
-    import pypandoc  # here, since the tests render the Markdown only
+def make_pages() -> list[Path]:
+    """Renders the notes once more as pages for a browser, and the deck from them; the files that it wrote."""
+    from lectures.source import deck, page  # here, since the Markdown alone needs no pandoc
 
-    title = re.search("^# (.*)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)[1]
-    pypandoc.convert_file(
-        str(path),
-        "html5",
-        format="gfm+tex_math_gfm",
-        outputfile=str(HTML / f"{path.stem}.html"),
-        extra_args=[
-            "--standalone",
-            "--mathml",
-            "--embed-resources",
-            f"--resource-path={LECTURES}",
-            f"--css={TEMPLATES / 'page.css'}",
-            f"--metadata=pagetitle:{title}",
-            f"--metadata=lang:{'zh-Hans' if path.stem.endswith('.zh') else 'en'}",
-        ],
-    )
+    notes = {language: path.read_text(encoding="utf-8") for language, path in NOTES.items()}
+    made = []
+    for language in notes:
+        for file, render_page in ((page.PAGES[language], page.render), (page.SLIDES[language], deck.render)):
+            made.append(LECTURES / file)
+            made[-1].write_text(render_page(language, notes), encoding="utf-8")
+    return made
 
 
 def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
@@ -200,9 +194,8 @@ def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
         print(path.relative_to(REPOSITORY))
-    for path in (TEXTS["lecture10_vae.md"], TEXTS["lecture10_vae.zh.md"]):
-        to_html(path)
-        print((HTML / f"{path.stem}.html").relative_to(REPOSITORY))
+    for path in make_pages():
+        print(path.relative_to(REPOSITORY))
 
 
 if __name__ == "__main__":

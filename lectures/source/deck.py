@@ -1,0 +1,145 @@
+"""The deck for the lecturer: lectures/slides.html and slides.zh.html, a slide for each group of the lecture's slides.
+
+deck.toml says what a slide shows. Titles, formulas, the pictures' descriptions and the mistakes come from the notes,
+code from the scripts and from as_printed.py, where the slide's own does not work.
+"""
+
+import re
+from typing import NamedTuple
+
+from lectures.source import build, page
+
+FORMULA = re.compile(r"^\$\$\n.*?^\$\$$", re.DOTALL | re.MULTILINE)
+MISTAKE = re.compile(r"^(\d+)\. \*\*(.+?)\*\*", re.DOTALL | re.MULTILINE)
+FENCE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+BETWEEN, NOTHING = "\n\n<!-- next -->\n\n", "<!-- nothing -->"
+WIDEST, NARROWEST = 74, 46  # characters in a line of code: longer lines are wrapped, shorter ones don't grow further
+DOCSTRING = re.compile(r'^ +""".*?"""\n', re.DOTALL | re.MULTILINE)
+
+
+class Slide(NamedTuple):
+    """What a slide shows, as HTML but for names and the question."""
+
+    slides: str
+    title: str
+    section: str  # its name in the notes' page
+    printed: str
+    ours: str
+    picture: str
+    mistakes: list[str]
+    question: str
+    companions: dict[str, str]
+    columns: int  # of the code, see extent
+    rows: int
+    room: float  # for the code, in hundredths of the slide's width
+
+
+def sections(notes: str) -> dict[str, str]:
+    """The notes' sections on slides, in Markdown, by the slides' numbers."""
+    parts = re.split(r"^(?=## )", notes, flags=re.MULTILINE)
+    numbers = (page.Heading(2, "", part.removeprefix("## ").partition("\n")[0]).number for part in parts)
+    return {number: part for number, part in zip(numbers, parts, strict=True) if number}
+
+
+def numbers_in(slides: str) -> set[int]:
+    """The slides that a text names: "18, 20 and 23" and "22-25" as well."""
+    numbers = set()
+    for first, last in re.findall(r"(\d+)(?:-(\d+))?", slides):
+        numbers |= set(range(int(first), int(last or first) + 1))
+    return numbers
+
+
+def mistakes(notes: str, slides: str) -> list[str]:
+    """The titles of the notes' mistakes on these slides, in Markdown."""
+    titled = [title for _, title in MISTAKE.findall(notes)]
+    named = (re.match(r"(?:Slides?|幻灯片) ?([\d、,和 and至到-]+)", title) for title in titled)
+    return [
+        title for title, name in zip(titled, named, strict=True) if name and numbers_in(name[1]) & numbers_in(slides)
+    ]
+
+
+def without_docstrings(markdown: str) -> str:
+    """Code as it is projected: docstrings and second empty lines would take its room."""
+    return DOCSTRING.sub("", markdown).replace("\n\n\n", "\n\n")
+
+
+def parts(group: dict, notes: str, section: str) -> dict[str, str]:
+    """What a slide shows, in Markdown."""
+    printed = NOTHING  # slide 26 is a picture
+    if "printed" in group:
+        printed = build.code("lectures/source/as_printed.py", *group["printed"])
+        for argument, in_place in group.get("in_place", {}).items():
+            printed = printed.replace(argument, in_place)
+    elif "formula" in group:
+        printed = FORMULA.findall(section)[group["formula"]]
+    ours = build.code(*group["ours"]) if "ours" in group else build.lines(*group["our_lines"])
+    picture = re.search(rf"^!\[[^\]]*\]\(figures/{re.escape(group['picture'])}\)$", notes, flags=re.MULTILINE)
+    if picture is None:
+        raise ValueError(f"deck.toml: the notes do not show {group['picture']}.")
+    listed = "\n".join(f"- {title}" for title in mistakes(notes, group["slides"]))
+    return {
+        "printed": without_docstrings(printed),
+        "ours": without_docstrings(ours),
+        "picture": picture[0],
+        "mistakes": listed or NOTHING,
+    }
+
+
+def extent(markdown: str) -> tuple[int, int]:
+    """How many characters the longest line of the code has, and how many lines it takes at that width."""
+    lines = [line for block in FENCE.findall(markdown) for line in block.splitlines()]
+    columns = min(max([NARROWEST, *map(len, lines)]), WIDEST)
+    return columns, sum(1 + max(len(line) - 1, 0) // columns for line in lines)
+
+
+def room(part: dict[str, str]) -> float:
+    """The height that title, headings, formula and mistakes leave for the code, in hundredths of the slide's width."""
+    formula_lines = part["printed"].count(r"\cr") + 1 if part["printed"].startswith("$$") else 0
+    mistakes_lines = (part["mistakes"].count("\n- ") + 2) // 2 if NOTHING not in part["mistakes"] else 0
+    return 36 - 3 * formula_lines - 2 * mistakes_lines
+
+
+def make_slides(language: str, notes: str) -> list[Slide]:
+    """All slides of a language, from its notes in Markdown."""
+    by_number = sections(notes)
+    shown = [parts(group, notes, by_number[group["slides"]]) for group in page.DECK]
+    html = page.finish_formulas(page.to_html(BETWEEN.join(BETWEEN.join(part.values()) for part in shown)))
+    pieces = iter(html.split("<!-- next -->"))
+    names = {heading.number: heading for heading in page.headings(page.to_html(notes)) if heading.number}
+    slides = []
+    for group, part in zip(page.DECK, shown, strict=True):
+        printed, ours, picture, listed = (next(pieces) for _ in range(4))
+        columns, rows = extent(part["printed"] + "\n" + part["ours"])
+        slides.append(
+            Slide(
+                slides=group["slides"],
+                title=names[group["slides"]].short,
+                section=names[group["slides"]].name,
+                printed="" if NOTHING in printed else printed,
+                ours=ours,
+                picture=picture,
+                mistakes=re.findall(r"<li>(.*?)</li>", listed, flags=re.DOTALL),
+                question=group["question"][language],
+                companions=page.companions(group, language),
+                columns=columns,
+                rows=rows,
+                room=room(part),
+            )
+        )
+    return slides
+
+
+def render(language: str, notes: dict[str, str]) -> str:
+    """The deck of one language, from the notes' Markdown in all of them."""
+    (other,) = (name for name in page.LANGUAGES if name != language)
+    return (
+        page.environment()
+        .get_template("slides.html")
+        .render(
+            slides=make_slides(language, notes[language]),
+            words=page.words(language),
+            tag=page.LANGUAGE_TAGS[language],
+            other={"page": page.SLIDES[other], "tag": page.LANGUAGE_TAGS[other], "name": page.words(other)["name"]},
+            notes=page.PAGES[language],
+        )
+    )
