@@ -297,7 +297,9 @@ def test_deck_has_a_slide_a_group_that_fits_and_a_sheet_for_each(look, file):
     slides = tab.eval_on_selector_all(".slide", "all => all.map(e => e.id)")
     assert slides == ["start", *(f"slides-{group['slides']}" for group in page.DECK)]
     spilt = "all => all.filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)"
-    assert tab.eval_on_selector_all(".slide, .code, .seen, .code pre", spilt + ".map(e => e.textContent)") == []
+    assert (
+        tab.eval_on_selector_all(".slide, .code, .seen, .code pre, .formula", spilt + ".map(e => e.textContent)") == []
+    )
     smallest = tab.eval_on_selector_all(
         ".code pre", "all => Math.min(...all.map(e => parseFloat(getComputedStyle(e).fontSize)))"
     )

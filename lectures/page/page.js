@@ -81,14 +81,16 @@ function plain(element) {
 
 function collect() {
   const documents = [];
-  let section = null;
+  let chapter = "";
+  let section = "";
   for (const element of text.querySelectorAll("h1, h2, h3, p, li, tr, pre")) {
-    if (element.matches("h1, h2, h3")) section = element;
+    const isHeading = element.matches("h1, h2, h3");
+    if (isHeading) section = element.matches("h3") ? `${chapter} › ${plain(element)}` : (chapter = plain(element));
     if (element.matches("li") && element.querySelector("p")) continue;
     const content = plain(element);
     if (!content || element.closest(".companions")) continue;
-    blocks.push({ element, content, section: plain(section), isHeading: element === section });
-    documents.push({ id: blocks.length - 1, content, section: plain(section) });
+    blocks.push({ element, content, section, isHeading });
+    documents.push({ id: blocks.length - 1, content, section });
   }
   index = new MiniSearch({
     fields: ["content", "section"],
@@ -168,6 +170,7 @@ function close() {
 function go(entry) {
   const { element } = blocks[entry.dataset.block];
   close();
+  element.closest("details")?.setAttribute("open", "");
   document.querySelector(".target")?.classList.remove("target");
   element.classList.add("target");
   element.tabIndex = -1;

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from lectures.source import build, page
 
 FORMULA = re.compile(r"^\$\$\n.*?^\$\$$", re.DOTALL | re.MULTILINE)
+PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]+\)$", re.MULTILINE)
 MISTAKE = re.compile(r"^(\d+)\. \*\*(.+?)\*\*", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BETWEEN, NOTHING = "\n\n<!-- next -->\n\n", "<!-- nothing -->"
@@ -31,6 +32,7 @@ class Slide(NamedTuple):
     companions: dict[str, str]
     columns: int  # of the code, see extent
     rows: int
+    signs: int  # of the formula, or 0
     room: float  # for the code, in hundredths of the slide's width
 
 
@@ -58,6 +60,14 @@ def mistakes(notes: str, slides: str) -> list[str]:
     ]
 
 
+def find(wanted: str, pieces: list[str]) -> str:
+    """The first of the notes' pieces that holds what deck.toml wants."""
+    for piece in pieces:
+        if wanted in piece:
+            return piece
+    raise ValueError(f"deck.toml: the notes do not show {wanted} there.")
+
+
 def without_docstrings(markdown: str) -> str:
     """Code as it is projected: docstrings and second empty lines would take its room."""
     return DOCSTRING.sub("", markdown).replace("\n\n\n", "\n\n")
@@ -71,32 +81,38 @@ def parts(group: dict, notes: str, section: str) -> dict[str, str]:
         for argument, in_place in group.get("in_place", {}).items():
             printed = printed.replace(argument, in_place)
     elif "formula" in group:
-        printed = FORMULA.findall(section)[group["formula"]]
+        printed = find(group["formula"], FORMULA.findall(section))
     ours = build.code(*group["ours"]) if "ours" in group else build.lines(*group["our_lines"])
-    picture = re.search(rf"^!\[[^\]]*\]\(figures/{re.escape(group['picture'])}\)$", notes, flags=re.MULTILINE)
-    if picture is None:
-        raise ValueError(f"deck.toml: the notes do not show {group['picture']}.")
+    picture = find(f"(figures/{group['picture']})", PICTURE.findall(notes))
     listed = "\n".join(f"- {title}" for title in mistakes(notes, group["slides"]))
     return {
         "printed": without_docstrings(printed),
         "ours": without_docstrings(ours),
-        "picture": picture[0],
+        "picture": picture,
         "mistakes": listed or NOTHING,
     }
 
 
-def extent(markdown: str) -> tuple[int, int]:
+def extent(markdown: str, widest: int) -> tuple[int, int]:
     """How many characters the longest line of the code has, and how many lines it takes at that width."""
     lines = [line for block in FENCE.findall(markdown) for line in block.splitlines()]
-    columns = min(max([NARROWEST, *map(len, lines)]), WIDEST)
+    columns = min(max([NARROWEST, *map(len, lines)]), widest)
     return columns, sum(1 + max(len(line) - 1, 0) // columns for line in lines)
+
+
+def signs(formula: str) -> int:
+    """About how many signs the widest line of a formula has, so that it can be set as large as there is room for."""
+    lines = re.sub(r"\\(text|underbrace|math\w+|begin|end|[bB]ig|left|right|thinspace|big)\b", "", formula).split(
+        r"\cr"
+    )
+    return max(len(re.sub(r"[{}_^&$\s]", "", re.sub(r"\\[A-Za-z]+", "xx", line))) for line in lines)
 
 
 def room(part: dict[str, str]) -> float:
     """The height that title, headings, formula and mistakes leave for the code, in hundredths of the slide's width."""
     formula_lines = part["printed"].count(r"\cr") + 1 if part["printed"].startswith("$$") else 0
     mistakes_lines = (part["mistakes"].count("\n- ") + 2) // 2 if NOTHING not in part["mistakes"] else 0
-    return 36 - 3 * formula_lines - 2 * mistakes_lines
+    return 36 - 4 * formula_lines - 2 * mistakes_lines
 
 
 def make_slides(language: str, notes: str) -> list[Slide]:
@@ -109,13 +125,14 @@ def make_slides(language: str, notes: str) -> list[Slide]:
     slides = []
     for group, part in zip(page.DECK, shown, strict=True):
         printed, ours, picture, listed = (next(pieces) for _ in range(4))
-        columns, rows = extent(part["printed"] + "\n" + part["ours"])
+        has_printed = NOTHING not in part["printed"]
+        columns, rows = extent(part["printed"] + "\n" + part["ours"], WIDEST if has_printed else NARROWEST)
         slides.append(
             Slide(
                 slides=group["slides"],
                 title=names[group["slides"]].short,
                 section=names[group["slides"]].name,
-                printed="" if NOTHING in printed else printed,
+                printed=printed if has_printed else "",
                 ours=ours,
                 picture=picture,
                 mistakes=re.findall(r"<li>(.*?)</li>", listed, flags=re.DOTALL),
@@ -123,6 +140,7 @@ def make_slides(language: str, notes: str) -> list[Slide]:
                 companions=page.companions(group, language),
                 columns=columns,
                 rows=rows,
+                signs=signs(part["printed"]) if part["printed"].startswith("$$") else 0,
                 room=room(part),
             )
         )

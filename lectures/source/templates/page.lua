@@ -27,8 +27,9 @@ function Inlines(inlines)
   for i, inline in ipairs(inlines) do
     local before, after = kept[#kept], inlines[i + 1]
     local blank = inline.t == "Space" or inline.t == "SoftBreak"
-    local last = before and before.t == "Str" and utf8.offset(before.text, -1)
-    if not (blank and after and after.t == "Math" and last and punctuation:includes(before.text:sub(last))) then
+    local said = before and pandoc.utils.stringify(before) or ""
+    local last = said:sub(utf8.offset(said, -1) or 1)
+    if not (blank and after and after.t == "Math" and punctuation:includes(last)) then
       kept:insert(inline)
     end
   end
