@@ -63,7 +63,11 @@ def look(browser):
         opened[-1].on("console", lambda message: opened[-1].heard.append(f"{message.type}: {message.text}"))
         opened[-1].on("pageerror", lambda error: opened[-1].heard.append(f"error: {error}"))
         opened[-1].goto(address(file))
-        opened[-1].evaluate("document.fonts.ready")  # after which nothing moves any more
+        # After that nothing moves any more.
+        opened[-1].evaluate(
+            """async () => { await document.fonts.load('16px "STIX Two Math part"', 'x');
+                             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
+        )
         return opened[-1]
 
     yield look

@@ -45,6 +45,7 @@ addEventListener("scroll", () => {
 }, { passive: true });
 addEventListener("hashchange", follow);
 addEventListener("load", follow);
+document.fonts.ready.then(follow);
 follow();
 
 // What scrolls in itself can be scrolled by the keyboard.
