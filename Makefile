@@ -26,7 +26,7 @@ lecture: lower_bound vae variational_inference distributions regression classifi
 # Opens the notes in the browser; they are made already, and need no environment.
 notes:
 	@echo $(CURDIR)/lectures/index.html
-	@$(PYTHON) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
+	@$(or $(PYTHON),python3) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
 
 # The notes and the READMEs, from templates, scripts and what was measured: ten minutes on two cores
 lectures: .venv/authors lecture
