@@ -102,10 +102,9 @@ def extent(markdown: str, widest: int) -> tuple[int, int]:
 
 def signs(formula: str) -> int:
     """About how many signs the widest line of a formula has, so that it can be set as large as there is room for."""
-    lines = re.sub(r"\\(text|underbrace|math\w+|begin|end|[bB]ig|left|right|thinspace|big)\b", "", formula).split(
-        r"\cr"
-    )
-    return max(len(re.sub(r"[{}_^&$\s]", "", re.sub(r"\\[A-Za-z]+", "xx", line))) for line in lines)
+    seen = re.sub(r"\\(text|underbrace|math\w+|begin|end|[bB]ig|left|right|thinspace)\b", "", formula)
+    lines = [re.sub(r"\\[A-Za-z]+", "xx", line) for line in seen.split(r"\cr")]
+    return max(len(re.sub(r"[{}_^&$\s]", "", line)) for line in lines)
 
 
 def room(part: dict[str, str]) -> float:
@@ -150,14 +149,11 @@ def make_slides(language: str, notes: str) -> list[Slide]:
 def render(language: str, notes: dict[str, str]) -> str:
     """The deck of one language, from the notes' Markdown in all of them."""
     (other,) = (name for name in page.LANGUAGES if name != language)
-    return (
-        page.environment()
-        .get_template("slides.html")
-        .render(
-            slides=make_slides(language, notes[language]),
-            words=page.words(language),
-            tag=page.LANGUAGE_TAGS[language],
-            other={"page": page.SLIDES[other], "tag": page.LANGUAGE_TAGS[other], "name": page.words(other)["name"]},
-            notes=page.PAGES[language],
-        )
+    template = page.environment().get_template("slides.html")
+    return template.render(
+        slides=make_slides(language, notes[language]),
+        words=page.own_words(language),
+        tag=page.LANGUAGE_TAGS[language],
+        other={"page": page.SLIDES[other], "tag": page.LANGUAGE_TAGS[other], "name": page.own_words(other)["name"]},
+        notes=page.PAGES[language],
     )

@@ -5,6 +5,7 @@ it. Style, search and font are in lectures/page/. Each heading has the name that
 the same heading in the other language.
 """
 
+import itertools
 import re
 import tomllib
 from pathlib import Path
@@ -70,8 +71,9 @@ def headings(body: str) -> list[Heading]:
 
 def pair(here: list[Heading], there: list[Heading]) -> list[Heading]:
     """The headings with the names of those of the other language, which has the same ones in the same order."""
-    if [heading.level for heading in here] != [heading.level for heading in there]:
-        raise ValueError("The notes' two languages have different headings.")
+    for heading, other in itertools.zip_longest(here, there, fillvalue=Heading(0, "", "nothing")):
+        if (heading.level, heading.number) != (other.level, other.number):
+            raise ValueError(f"The notes' languages have different headings: {heading.title} where {other.title} is.")
     return [heading._replace(other=other.name) for heading, other in zip(here, there, strict=True)]
 
 
@@ -151,7 +153,7 @@ def contents(named: list[Heading]) -> list[tuple[Heading, list[Heading]]]:
     return sections
 
 
-def words(language: str) -> dict[str, str]:
+def own_words(language: str) -> dict[str, str]:
     """The page's own words."""
     return tomllib.loads((build.HERE / "words.toml").read_text(encoding="utf-8"))[language]
 
@@ -161,19 +163,15 @@ def render(language: str, notes: dict[str, str]) -> str:
     bodies = {name: to_html(text) for name, text in notes.items()}
     (other,) = (name for name in LANGUAGES if name != language)
     named = pair(headings(bodies[language]), headings(bodies[other]))
-    own = words(language)
-    body = finish_headings(finish_formulas(bodies[language]), named, language, own)
-    return (
-        environment()
-        .get_template("page.html")
-        .render(
-            body=body,
-            title=named[0].title,
-            contents=contents(named),
-            words=own,
-            tag=LANGUAGE_TAGS[language],
-            other={"page": PAGES[other], "tag": LANGUAGE_TAGS[other], "name": words(other)["name"]},
-            slides=SLIDES[language],
-            language=language,
-        )
+    words = own_words(language)
+    body = finish_headings(finish_formulas(bodies[language]), named, language, words)
+    template = environment().get_template("page.html")
+    return template.render(
+        body=body,
+        title=named[0].title,
+        contents=contents(named),
+        words=words,
+        tag=LANGUAGE_TAGS[language],
+        other={"page": PAGES[other], "tag": LANGUAGE_TAGS[other], "name": own_words(other)["name"]},
+        slides=SLIDES[language],
     )
