@@ -22,7 +22,10 @@ SLIDES = {"en": "slides.html", "zh": "slides.zh.html"}
 LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 DECK = tomllib.loads((build.HERE / "deck.toml").read_text(encoding="utf-8"))["group"]
 HEADING = re.compile(r'<h([1-6]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
-FUNCTION = "<mrow><mi[^>]*>[a-z]+</mi><mo>&#8289;</mo></mrow>"  # ln, max, ...: a name and the sign that it is applied
+FUNCTION = (  # ln and the like: a name and the sign that it is applied, or, in brackets that grow, the name alone
+    r"(?:<mrow><mi[^>]*>[a-z]+</mi><mo>&#8289;</mo></mrow>"
+    r'|(?:(?<=</mo>)|(?<=<mrow>))<mi mathvariant="normal">[a-z]{2,}</mi>)'
+)
 LIMIT = r"<munder><mi[^>]*>[a-z]{2,}</mi>(?:(?!</?munder>).)*</munder>"  # max with what stands under it
 THIN_SPACE = '<mspace width="0.167em"></mspace>'
 LONG = 40  # characters of TeX: a formula in a line that a telephone's screen is too narrow for
