@@ -144,6 +144,13 @@ def test_every_formula_is_mathml_and_none_is_left_raw(look, file):
     assert not re.search(r"\$|\\[A-Za-z]+", texts)
 
 
+@pytest.mark.parametrize("file", NOTES)
+def test_braces_and_functions_names_are_set_as_tex_sets_them(file):
+    html, formulas = (build.LECTURES / file).read_text(encoding="utf-8"), "".join(written(markdown(file)))
+    assert html.count('class="braced"') == formulas.count(r"\underbrace{") > 0
+    assert not re.search(r">ln</mi>(<mo>&#8289;</mo></mrow>)?<m[in]", html)
+
+
 @pytest.mark.parametrize("file", FILES)
 def test_font_has_every_character_of_the_formulas(look, file):
     style = (build.LECTURES / "page" / "base.css").read_text(encoding="utf-8")
@@ -311,6 +318,13 @@ def test_deck_has_a_slide_a_group_that_fits_and_a_sheet_for_each(look, file):
     assert smallest > 11.5  # of 720
     assert all(tab.locator(f"#{name} .question").inner_text() for name in slides[1:])
     assert pages_of_pdf(tab.pdf(prefer_css_page_size=True)) == len(slides)
+
+
+def test_deck_names_the_mistakes_on_its_slides():
+    notes = "1. **Slide 28, the relu.** a\n2. **Slides 18, 20 and 23, the loss.** b\n3. **`tf.contrib` is gone.** c\n"
+    assert deck.mistakes(notes, "27-29") == ["Slide 28, the relu."]
+    assert deck.mistakes(notes, "19-20") == deck.mistakes(notes, "22-25") == ["Slides 18, 20 and 23, the loss."]
+    assert deck.mistakes(notes, "26") == []
 
 
 def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(look):
