@@ -53,8 +53,10 @@ function Image(image)
   if file then
     local head = file:read(24)
     file:close()
-    local width, height = string.unpack(">I4I4", head, 17)
-    image.attributes.width, image.attributes.height = tostring(width), tostring(height)
+    if head:sub(2, 4) == "PNG" then
+      local width, height = string.unpack(">I4I4", head, 17)
+      image.attributes.width, image.attributes.height = tostring(width), tostring(height)
+    end
   end
   return image
 end
