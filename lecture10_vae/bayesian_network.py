@@ -84,8 +84,12 @@ def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, la
 
 def average_bound(session: tf.Session, model: SimpleNamespace, data: mnist.Dataset, draws: int) -> dict[str, float]:
     """An image's share of the bound on the training data, and its two parts, in nats, averaged over draws."""
-    feed = {model.images: data.images, model.label: data.labels}
-    log_prob = np.mean([session.run(model.log_prob, feed | {model.noise_seed: [draw, -1]}) for draw in range(draws)])
+    total = 0.0
+    for batch in mnist.batches(data, 10_000, seed=0):  # not all at once, for the memory that they take as floats
+        feed = {model.images: batch.images, model.label: batch.labels}
+        each_draw = [session.run(model.log_prob, feed | {model.noise_seed: [draw, -1]}) for draw in range(draws)]
+        total += len(batch.labels) * np.mean(each_draw)
+    log_prob = total / len(data.labels)
     kl = session.run(model.kl)
     return {"train_elbo_nats": log_prob - kl, "train_log_prob_nats": log_prob, "kl_nats": kl}
 
@@ -127,7 +131,8 @@ def main(
     command_line.check_numbers(epochs=epochs, draws=draws, batch_size=batch_size, **flags)
     flags["bayesian_bias"] = bayesian_bias
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
+    some = train.first(10_000)  # as many as there are test images
+    shown = {"train": some, "test": test}
     shown = {part: (data.images, data.labels) for part, data in shown.items()}
     config = flags | {"batch_size": batch_size, "data": train.describe()}
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
@@ -157,7 +162,7 @@ def main(
         predictions = {name: predictor(test.images) for name, predictor in predictors.items()}
         numbers = {"draws": draws} | average_bound(session, model, train, draws)
         numbers |= uncertainty.measure(predictors, predictions, test.images, test.labels)
-        numbers["pruning"] = pruning.measure(session, model, point, train.images, test.images, test.labels)
+        numbers["pruning"] = pruning.measure(session, model, point, some.images, test.images, test.labels)
         print(uncertainty.describe(numbers, list(predictors)))
         pictures.draw(session, model, run, predictions, test, numbers)
         return run.finish("unfamiliar.png", **numbers)

@@ -88,8 +88,7 @@ def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, t
         optimize: a gradient step.
         batch_size: how many rows of the first array make a mini-batch. Feed a multiple, or fewer: one mini-batch.
         feeds: for each placeholder that `optimize` needs, or any other tensor, what is cut along its first axis into
-            as many parts as there are mini-batches, or a scalar for all. Bytes (uint8) in the place of floats turn
-            into [0, 1].
+            as many parts as there are mini-batches; a scalar is for all. Bytes in a float's place turn into [0, 1].
     """
     graph = optimize.graph
     program = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [optimize.name])

@@ -251,7 +251,7 @@ def test_doubtful_quadrature_says_so():
     numbers = {"test_log_likelihood_nats": -150.0, "log_likelihood_method": "quadrature"}
     assert len(evidence.describe(numbers | {"coarse_grid_error_nats": 0.01}).splitlines()) == 1
     line = evidence.describe(numbers | {"coarse_grid_error_nats": 2.5}).splitlines()[1]
-    assert line == "Doubtful: a grid of 81 x 81 codes differs by 2.50 nats."
+    assert line == "Doubtful: a grid of 61 x 61 codes is off by 2.50 nats."
 
 
 def test_prior_is_a_standard_normal():
