@@ -78,7 +78,7 @@ def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndar
     xlim, ylim = np.add.outer((low + high) / 2, [-reach, reach])
     with plotting.new_picture(*plotting.SCREEN, layout=None) as picture:
         edges = {"left": 0.065, "right": 0.995, "bottom": 0.01, "top": 0.865}
-        grid = picture.add_gridspec(2, len(rows), height_ratios=[1, 1.3], wspace=0.04, hspace=0.18, **edges)
+        grid = picture.add_gridspec(2, len(rows), height_ratios=[1, 1.25], wspace=0.04, hspace=0.24, **edges)
         for column, ((title, _, images), plane) in enumerate(zip(rows, planes, strict=True)):
             axes = picture.add_subplot(grid[0, column])
             axes.set(title=title, xlim=xlim, ylim=ylim, aspect="equal", xlabel=xlabel)
