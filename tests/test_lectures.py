@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001, since Chinese has its own punctuation
 """The notes and the READMEs: text, code, figures, links, commands and numbers agree, in both languages."""
 
 import ast
@@ -16,7 +17,7 @@ from lectures.source import build
 RESULTS = json.loads(build.RESULTS.read_text(encoding="utf-8"))
 NOTES = {"en": build.TEXTS["lecture10_vae.md"], "zh": build.TEXTS["lecture10_vae.zh.md"]}
 READMES = {"en": build.TEXTS["README.md"], "zh": build.TEXTS["README.zh.md"]}
-SYMBOLS = {"en": "*Symbols:*", "zh": "*符号：*"}  # noqa: RUF001
+SYMBOLS = {"en": "*Symbols:*", "zh": "符号："}
 
 
 ENGLISH = ("lecture10_vae.md", "exercises.md", "hands_on.md", "tensorboard.md", "README.md")
@@ -104,12 +105,30 @@ def links(text):
     return re.findall(r"\]\(([^)\s]+)\)", text)
 
 
+@pytest.mark.parametrize(
+    ("lines", "joined"),
+    [
+        ("一句，\n又一句", "一句，又一句"),
+        ("后验，\n$Q$ 和\n`q`，\n`p`", "后验，\n$Q$ 和\n`q`，`p`"),
+        ("下界是，\n-153.8 奈特；\n27 维", "下界是，-153.8 奈特；27 维"),
+        ("见、\n[讲义](a.md)", "见、[讲义](a.md)"),
+        ("叫做\n**后验**\n，即**先验**\n之后", "叫做**后验**，即**先验**之后"),
+        ("三步：\n1. 采样\n   2. 解码。\n10. 更新", "三步：\n1. 采样\n   2. 解码。\n10. 更新"),
+        ("有两种：\n- 灰度\n\n**小结**\n\n- 二值", "有两种：\n- 灰度\n\n**小结**\n\n- 二值"),
+        ("从 VAE\n采样", "从 VAE\n采样"),
+    ],
+)
+def test_lines_of_chinese_are_joined_where_no_space_belongs(lines, joined):
+    assert build.join_chinese_lines(lines) == joined
+
+
 def pictures(text):
     return re.findall(r"!\[[^\]]*\]\(([^)]+)\)", text)
 
 
 def formulas(text):
-    """Displayed formulas, each with the paragraph after it."""
+    """Displayed formulas, their words left out, each with the paragraph after it."""
+    text = re.sub(r"\\text\{[^}]*\}", r"\\text{}", text)
     return re.findall(r"^\$\$\n(.*?)^\$\$\n\n(.*?)(?=\n\n|\Z)", text, flags=re.DOTALL | re.MULTILINE)
 
 

@@ -160,8 +160,10 @@ def join_chinese_lines(text: str) -> str:
 
     Before a formula a blank stays, without which GitHub sees none; the page takes it away.
     """
-    text = re.sub(rf"(?<=[{CHINESE}{PUNCTUATION}])\n *(?=[{CHINESE}{PUNCTUATION}])", "", text)
-    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?=[`*A-Za-z])", "", text)
+    chinese = f"[{CHINESE}{PUNCTUATION}]"
+    text = re.sub(rf"(?:(?<={chinese})|(?<=[{CHINESE}]\*\*))\n *(?=\**{chinese})", "", text)  # ** is bold
+    not_in_a_list = r"[`*\[A-Za-z]|-?\d(?!\d*\. )"
+    return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?={not_in_a_list})", "", text)
 
 
 def make_pages() -> list[Path]:
