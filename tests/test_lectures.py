@@ -74,6 +74,15 @@ NO_MORE = (  # what the texts once concluded, and was not what had been measured
     r"shows that it is right",
 )
 
+IN_CHINESE = ("lecture10_vae.zh.md",)  # texts in Chinese, without what they include
+NOT_IN_CHINESE = (  # wrong terms, English taken over word for word, and conclusions that nothing measured supports
+    r"标准误差|盘式图|批形状|塌缩|标准正态数|普通层|数字本身|one-hot|正确率",
+    r"取平均值|抽样|抽出|抽一个|用笔|一位老朋友|无话可说|只有这个文件知道|背后的原因|作为对象的分布",
+    r"第二种怀疑|知道自己不知道|意见不一|拿不准|没把握|有把握",
+    r"散度对|与标准正态分布的散度|快 ?[\d.三四]+ ?倍|重了.{0,40}倍",
+    r"优化差距|三种差距|一百个隐藏单元不足|没有噪声，最好|付出代价的信息|合起来占满先验",
+)
+
 
 def english_texts():
     """Templates, the notebooks' text cells, and the docstrings of scripts, studies and solutions, by file."""
@@ -173,6 +182,19 @@ def test_no_text_concludes_again_what_was_not_measured():
         for pattern in NO_MORE:
             found = re.search(pattern, text)
             assert not found, f"{name}: {found[0]}"
+
+
+@pytest.mark.parametrize("name", IN_CHINESE)
+def test_chinese_has_its_own_terms_sentences_and_marks(name):
+    template = (build.TEMPLATES / name).read_text(encoding="utf-8")
+    for pattern in NOT_IN_CHINESE:
+        assert not re.search(pattern, template), re.search(pattern, template)
+    assert not re.search(rf"(?<!\*)\*(?!\*)[^*\n]*[{build.CHINESE}][^*\n]*\*(?!\*)", template), "italics"
+    body = template.partition("\n## 参考文献\n")[0]  # before the titles in English
+    assert not re.search(r"(?:\b[A-Za-z]+[ ,]+){5,}", prose(body)), "an English sentence"
+    text = re.sub(r"```.*?```|\$`.*?`\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", body, flags=re.DOTALL)
+    for wrong in (r"{0}[,;:?!()]|[,;:?!()]{0}", r"{0} +{0}", r"[{1}] +{0}", r"{0} +[{1}]", r"\d x \d"):
+        assert not re.search(wrong.format(f"[{build.CHINESE}]", build.PUNCTUATION), text), wrong
 
 
 def test_each_paper_that_the_notes_cite_is_among_their_sources():
