@@ -76,7 +76,7 @@ NO_MORE = (  # what the texts once concluded, and was not what had been measured
 
 IN_CHINESE = ("lecture10_vae.zh.md",)  # texts in Chinese, without what they include
 NOT_IN_CHINESE = (  # wrong terms, English taken over word for word, and conclusions that nothing measured supports
-    r"标准误差|盘式图|批形状|塌缩|标准正态数|普通层|数字本身|one-hot|正确率",
+    r"标准误差|盘式图|批形状|塌缩|标准正态数|普通层|数字本身|one-hot(?! vector)|正确率",
     r"取平均值|抽样|抽出|抽一个|用笔|一位老朋友|无话可说|只有这个文件知道|背后的原因|作为对象的分布",
     r"第二种怀疑|知道自己不知道|意见不一|拿不准|没把握|有把握",
     r"散度对|与标准正态分布的散度|快 ?[\d.三四]+ ?倍|重了.{0,40}倍",
