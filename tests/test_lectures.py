@@ -192,7 +192,7 @@ def test_chinese_has_its_own_terms_sentences_and_marks(name):
     assert not re.search(rf"(?<!\*)\*(?!\*)[^*\n]*[{build.CHINESE}][^*\n]*\*(?!\*)", template), "italics"
     body = template.partition("\n## 参考文献\n")[0]  # before the titles in English
     assert not re.search(r"(?:\b[A-Za-z]+[ ,]+){5,}", prose(body)), "an English sentence"
-    text = re.sub(r"```.*?```|\$`.*?`\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", body, flags=re.DOTALL)
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$.+?\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", body, flags=re.DOTALL)
     for wrong in (r"{0}[,;:?!()]|[,;:?!()]{0}", r"{0} +{0}", r"[{1}] +{0}", r"{0} +[{1}]", r"\d x \d"):
         assert not re.search(wrong.format(f"[{build.CHINESE}]", build.PUNCTUATION), text), wrong
 
