@@ -101,7 +101,7 @@ def english_texts():
 def prose(template):
     """A template's sentences: without code, maths, addresses, marks and what they print."""
     for pattern, flags in (
-        (r"<#.*?#>|```.*?```|\$`.*?`\$|<<.*?>>|<%.*?%>", re.DOTALL),
+        (r"<#.*?#>|```.*?```|\$`.*?`\$|\$\$.*?\$\$|\$[^$]+\$|<<.*?>>|<%.*?%>", re.DOTALL),
         (r"`[^`\n]*`|\]\([^)]*\)|https?://\S+|arXiv:\S+|</?\w+[^>]*>|^\s*\d+\. |^ {4}\S.*$", re.MULTILINE),
     ):
         template = re.sub(pattern, " ", template, flags=flags)
