@@ -162,7 +162,8 @@ def test_font_has_every_character_of_the_formulas(look, file):
     letters = look(file).eval_on_selector_all("mi:not([mathvariant])", "all => all.map(e => e.textContent)")
     assert drawn
     signs = {*drawn, *(italic(letter) for letter in letters if len(letter) == 1 and letter.isalpha())}
-    assert not {sign for sign in signs if ord(sign) not in has and not sign.isspace()}
+    in_words = re.compile(rf"[\s{build.CHINESE}]")  # for which the browser has its own font
+    assert not {sign for sign in signs if ord(sign) not in has and not in_words.match(sign)}
 
 
 def italic(letter):
