@@ -271,7 +271,7 @@ def test_contents_open_on_a_telephone_by_keyboard(look):
 @pytest.mark.parametrize(
     ("file", "query", "found"),
     [
-        ("index.html", "reparameterised", "reparameterised"),
+        ("index.html", "reparameterized", "reparameterized"),
         ("index.html", "amortizaton gap", "amortization gap"),  # mistyped
         ("index.zh.html", "先验", "先验"),
     ],
