@@ -1,0 +1,162 @@
+"""Makes explorer.html: the trained models in one page that a browser opens without server or network.
+
+    python -m lectures.source.explorer
+
+The page is explorer/'s parts put into one file, with what is recorded of the runs: weights, codes and test images. Its
+numbers are computed in the browser, in double precision from the weights as TensorFlow has them (float32); the decoders
+of earlier epochs, which only draw pictures, are in half precision.
+"""
+
+import base64
+import json
+import re
+import tomllib
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from lecture10_vae.load_run import load_run
+from lecture10_vae.pictures.vae import epochs_of_slide_26
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import checkpoints, command_line, mnist
+from lecture10_vae.utils.run import read_config
+
+HERE = Path(__file__).resolve().parent
+PARTS = HERE / "explorer"
+TARGET = HERE.parent / "explorer.html"
+SCRIPTS = [  # each imports from those before it
+    "numbers.js",
+    "gaussian.js",
+    "vae.js",
+    "posterior.js",
+    "lower_bound.js",
+    "bayesian_network.js",
+    "drawing.js",
+    "page.js",
+    "canvas.js",
+    "pad.js",
+    "code_plane.js",
+    "encode.js",
+    "bound.js",
+    "weights.js",
+    "main.js",
+]
+CODES = 3_000  # of the first test images: more would hide each other
+RULE_POINTS = {"quick": 9, "fine": 25}  # in each dimension: right to 0.01 and 0.002 nats on the average test image
+IMAGES_EACH = 10  # test images of each digit, to pick from
+
+
+def pack(values: np.ndarray, kind: str) -> dict[str, str]:
+    """An array as the page holds it: its numbers, little-endian, row by row, in base64."""
+    content = np.ascontiguousarray(values, np.dtype(kind).newbyteorder("<")).tobytes()
+    return {"type": kind, "base64": base64.b64encode(content).decode("ascii")}
+
+
+def pack_network(session: tf.Session, scope: str, kind: str = "float32") -> dict[str, dict]:
+    """The weights of a network by their names after the scope."""
+    with session.graph.as_default():
+        variables = tf.trainable_variables(f"{scope}/")
+    values = session.run({variable.op.name.removeprefix(f"{scope}/"): variable for variable in variables})
+    return {name: pack(value, kind) for name, value in values.items()}
+
+
+def record_vae(logdir: Path, test: mnist.Dataset) -> dict:
+    """The encoder and decoder as trained, and by epoch the codes of the first test images and the decoder."""
+    session, model = load_run(logdir)
+    last = checkpoints.numbers_of(logdir)[0]
+    by_epoch = []
+    for epoch in epochs_of_slide_26(last):
+        checkpoints.load(session, checkpoints.read(logdir, epoch))
+        codes = session.run(model.mean, {model.images: test.images[:CODES]})
+        recorded = {"epoch": epoch, "codes": pack(codes, "float16")}
+        if epoch < last:
+            recorded["decoder"] = pack_network(session, "decoder", "float16")
+        by_epoch.append(recorded)
+    return {
+        "encoder": pack_network(session, "encoder"),
+        "decoder": pack_network(session, "decoder"),
+        "by_epoch": by_epoch,
+        "labels": pack(test.labels[:CODES], "uint8"),
+    }
+
+
+def record_images(test: mnist.Dataset) -> dict:
+    """The first test images of each digit, digit by digit."""
+    chosen = np.concatenate([np.flatnonzero(test.labels == digit)[:IMAGES_EACH] for digit in range(10)])
+    return {"pixels": pack(test.pixels[chosen], "uint8"), "labels": test.labels[chosen].tolist()}
+
+
+def record_rule(points: int) -> dict[str, list[float]]:
+    """Gauss and Hermite's rule for expectations over N(0, 1)."""
+    nodes, weights = np.polynomial.hermite_e.hermegauss(points)
+    return {"nodes": nodes.tolist(), "weights": (weights / weights.sum()).tolist()}
+
+
+def record(runs: Path) -> dict:
+    """All that the page holds of the runs."""
+    test = mnist.load("test")
+    session, _ = load_run(runs / "bayesian_network")
+    configs = {name: read_config(runs / name) for name in ("vae", "bayesian_network")}
+    return {
+        "about": {
+            "vae_epochs": checkpoints.numbers_of(runs / "vae")[0],
+            "bayesian_network_epochs": checkpoints.numbers_of(runs / "bayesian_network")[0],
+            "seeds": {name: config["seed"] for name, config in configs.items()},
+        },
+        "vae": record_vae(runs / "vae", test),
+        "bayesian_network": pack_network(session, "network"),
+        "images": record_images(test),
+        "rules": {name: record_rule(points) for name, points in RULE_POINTS.items()},
+    }
+
+
+def read_words() -> dict[str, dict[str, str]]:
+    """The page's texts by key, each as {"en": ..., "zh": ...}."""
+    return tomllib.loads((PARTS / "words.toml").read_text(encoding="utf-8"))
+
+
+def join_scripts() -> str:
+    """The modules in one script: a page opened from a file may not import others. Each is a function of its own."""
+    return "\n".join(map(as_function, SCRIPTS))
+
+
+def as_function(name: str) -> str:
+    """A module as a constant, its name, with what it exports; what it imports are other such constants."""
+    text = (PARTS / name).read_text(encoding="utf-8")
+    exports = re.findall(r"^export (?:function|class|const) (\w+)", text, flags=re.MULTILINE)
+    text = re.sub(r'^import (\{[^}]*\}) from "\./(\w+)\.js";', r"const \1 = \2_js;", text, flags=re.MULTILINE)
+    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
+    return f"const {Path(name).stem}_js = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
+
+
+def as_script(value: object) -> str:
+    """JSON that may stand in a page's script."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+
+
+def build(runs: Path, target: Path) -> None:
+    """Writes the page with what is recorded of the runs of vae.py and bayesian_network.py in a folder."""
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
+    page = environment.get_template("page.html").render(
+        style=(PARTS / "style.css").read_text(encoding="utf-8"),
+        script=join_scripts(),
+        words=as_script(read_words()),
+        recorded=as_script(record(runs)),
+    )
+    target.write_text(page, encoding="utf-8")
+
+
+def main(runs: Path = Path("runs"), target: Path = TARGET) -> None:
+    """Makes the page that lets one touch the trained models.
+
+    Args:
+        runs: the folder with the runs of vae.py and bayesian_network.py.
+        target: the page's file.
+    """
+    build(runs, target)
+    print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
+
+
+if __name__ == "__main__":
+    command_line.run(main)
