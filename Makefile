@@ -28,7 +28,7 @@ notes:
 	@echo $(CURDIR)/lectures/index.html
 	@$(or $(PYTHON),python3) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
 
-# The notes and the READMEs, from templates, scripts and what was measured: ten minutes on two cores
+# The notes and the READMEs, from templates, scripts and what was measured: an hour on two cores, most of it for five seeds
 lectures: .venv/authors lecture
 	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lower_bound_full
 	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev
