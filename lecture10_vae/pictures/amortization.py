@@ -18,18 +18,17 @@ def draw(numbers: dict):
     Args:
         numbers: "shares" and the part "test", each number with mean and stddev over seeds.
     """
-    with plotting.new_picture(13, 12) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         upper, lower = picture.subplots(2, 1, sharex=True, height_ratios=[len(SHARES), len(REFITTED)])
         end = 0.0
         for name, label in reversed(SHARES.items()):
             share = numbers["shares"][f"{name}_nats"]
-            color = "tab:orange" if name == "approximation" else "tab:blue"
-            draw_bar(upper, label, share, color, start=end)
+            draw_bar(upper, label, share, plotting.ORANGE if name == "approximation" else plotting.LIGHT_BLUE, end)
             end += share["mean"]
         for name, label in reversed(REFITTED.items()):
-            draw_bar(lower, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], "tab:blue")
-        upper.set(title="What the gap between ln P(x) and the bound is made of", xlim=(0, 1.35 * end))
-        lower.set(title="What an image gains by a Q(z) of its own", xlabel="nats per test image")
+            draw_bar(lower, label, numbers["test"]["gained_by_refitting"][f"{name}_nats"], plotting.BLUE)
+        upper.set(title="What the encoder's gap is made of", xlim=(0, 1.35 * end))
+        lower.set(title="What an image wins by a Q(z) of its own", xlabel="nats per test image")
     return picture
 
 

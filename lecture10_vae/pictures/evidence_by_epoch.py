@@ -13,16 +13,16 @@ def draw(numbers: dict):
     """
     epochs = np.array(numbers["epochs"]["mean"])
     shown = epochs >= 1  # the untrained model's bound is 400 nats below
-    with plotting.new_picture(16, 7) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         left, right = picture.subplots(1, 2)
         for name, label, color, marker in (
-            ("log_likelihood_nats", "ln P(x)", "black", "s"),
-            ("bound_nats", "bound", "tab:blue", "o"),
+            ("log_likelihood_nats", "ln P(x)", plotting.EXACT, "^"),
+            ("bound_nats", "bound", plotting.BLUE, "o"),
         ):
             _errorbar(left, epochs, numbers["test"][name], shown, label, color, marker)
         for part, label, color, marker in (
-            ("test", "test images", "tab:blue", "o"),
-            ("train", "training images", "tab:orange", "^"),
+            ("test", "test images", plotting.BLUE, "o"),
+            ("train", "training images", plotting.ORANGE, "s"),
         ):
             _errorbar(right, epochs, numbers[part]["gap_nats"], shown, label, color, marker)
         left.set(title="ln P(x) and the bound", xlabel="epoch", ylabel="nats per test image")
@@ -36,4 +36,4 @@ def draw(numbers: dict):
 
 def _errorbar(axes, epochs, spread, shown, label, color, marker):
     mean, stddev = np.array(spread["mean"])[shown], np.array(spread["stddev"])[shown]
-    axes.errorbar(epochs[shown], mean, stddev, color=color, marker=marker, markersize=9, capsize=6, label=label)
+    axes.errorbar(epochs[shown], mean, stddev, color=color, marker=marker, capsize=6, label=label)

@@ -15,14 +15,18 @@ def draw(numbers: dict):
     information, aggregate, total = (
         numbers["test"][name] for name in ("mutual_information_nats", "aggregate_kl_nats", "mean_kl_nats")
     )
-    with plotting.new_picture(12, 7.5) as picture:
+    with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
-        low = axes.bar(names, information["mean"], color="tab:blue", label="I(x; z): what the code tells of the image")
+        low = axes.bar(
+            names, information["mean"], color=plotting.BLUE, label="I(x; z): what the code tells of the image"
+        )
         high = axes.bar(
             names,
             aggregate["mean"],
             bottom=information["mean"],
-            color="tab:orange",
+            color=plotting.LIGHT_ORANGE,
+            hatch=plotting.HATCH,
+            edgecolor="white",
             label="KL[Q(z) || P(z)]: how far all codes together are from the prior",
         )
         right = np.arange(len(names)) + 0.3  # beside the numbers
