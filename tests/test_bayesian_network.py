@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from matplotlib.image import imread
+from scipy import ndimage
 from scipy.special import log_softmax, softmax
 from scipy.stats import entropy, norm
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -196,6 +197,8 @@ def test_images_turn_anticlockwise_about_their_middle(small_mnist):
     np.testing.assert_allclose(uncertainty.turn(images, 0), images, atol=1e-6)
     np.testing.assert_allclose(uncertainty.turn(images, 90), np.rot90(images, axes=(1, 2)), atol=1e-6)
     np.testing.assert_allclose(uncertainty.turn(images, 180), images[:, ::-1, ::-1], atol=1e-6)
+    one_by_one = [ndimage.rotate(image, 15, reshape=False, order=1) for image in images]  # y down: anticlockwise to see
+    np.testing.assert_allclose(uncertainty.turn(images, 15), one_by_one, atol=1e-6)
 
 
 def test_rotation_report_asks_the_predictor_of_turned_images(small_mnist):
