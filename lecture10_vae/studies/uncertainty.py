@@ -132,7 +132,8 @@ def turn(images: np.ndarray, degrees: float) -> np.ndarray:
     """
     pixels = np.eye(784, dtype=np.float32).reshape(784, 28, 28)
     turned = ndimage.rotate(pixels, degrees, axes=(2, 1), reshape=False, order=1).reshape(784, 784)
-    return np.asarray(images.reshape(-1, 784) @ sparse.csr_array(turned)).reshape(-1, 28, 28)
+    rotated = images.reshape(-1, 784) @ sparse.csr_array(turned)
+    return np.ascontiguousarray(rotated).reshape(-1, 28, 28)  # in order, for those who read it many times
 
 
 def make_unfamiliar(images: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
