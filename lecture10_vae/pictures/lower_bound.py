@@ -24,13 +24,17 @@ def draw(
     bounds = [record["bound"] for record in records.values()]
     picture = draw_bound(list(records), bounds, records[0]["evidence"], best.bound)
     plotting.save(picture, run.pictures_dir / "bound.png")
+    plotting.save(draw_the_models_decoder(session, model, codes, log_joint), run.pictures_dir / "decoder.png")
+
+
+def draw_the_models_decoder(session: tf.Session, model: SimpleNamespace, codes: np.ndarray, log_joint: np.ndarray):
+    """`draw_decoder` with what the model computes; a grid of codes [N, 2] and ln P(x,z) on it [N], in nats."""
     lines = np.stack(np.meshgrid(*[np.linspace(-3, 3, 31)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     decoded, observation = session.run([model.dist.mean(), model.observation], {model.code: lines})
     likely = likely_codes(codes, log_joint)
     mean, stddev = session.run([model.dist.mean(), model.dist.stddev()], {model.code: likely})
     covariances = [np.diag(noise**2) for noise in np.broadcast_to(stddev, mean.shape)]
-    picture = draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariances))
-    plotting.save(picture, run.pictures_dir / "decoder.png")
+    return draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariances))
 
 
 def likely_codes(codes: np.ndarray, log_joint: np.ndarray) -> np.ndarray:
