@@ -459,12 +459,15 @@ def test_keys_do_what_the_mouse_does(browser):
     page = open_explorer(browser, viewport={"width": 1280, "height": 900})
     page.locator("#code-plane .free").focus()
     before = shown_code(page, "decoded-code")
-    press(page, "ArrowRight", "Shift+ArrowUp")
+    for key in ("ArrowRight", "Shift+ArrowUp"):
+        shown = page.locator("#decoded-code").inner_text()
+        press(page, key)
+        page.wait_for_function("text => document.querySelector('#decoded-code').innerText !== text", arg=shown)
     np.testing.assert_allclose(shown_code(page, "decoded-code") - before, [0.092, 0.46], atol=0.011)
     page.locator("#bound-plane .pull").first.focus()
     stddev = page.locator("#bound-q").inner_text()
     press(page, "ArrowRight")
-    assert page.locator("#bound-q").inner_text() != stddev
+    page.wait_for_function("text => document.querySelector('#bound-q').innerText !== text", arg=stddev)
     page.locator("#epoch").focus()
     press(page, "Home")
     assert page.locator("#epoch-shown").inner_text() == str(EPOCHS[0])
