@@ -22,9 +22,7 @@ class Quadrature(NamedTuple):
     """Of N images, in nats."""
 
     log_likelihood: np.ndarray  # ln P(x), [N]
-    coarse: (
-        np.ndarray
-    )  # the same by every second code in each dimension, [N]: how far off may tell what the grid misses
+    coarse: np.ndarray  # the same by every second code in each dimension, [N]: its distance hints at the error
 
 
 def code_grid(points: int = 201, half_width: float = 6.0) -> tuple[np.ndarray, float]:

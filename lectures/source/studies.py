@@ -65,9 +65,13 @@ class Study(NamedTuple):
     modules: tuple[ModuleType, ...]  # whose source the numbers depend on, besides that of `measure`
 
 
-def columns(rows: list[dict]) -> dict[str, list]:
-    """Rows of the same numbers as a list for each."""
-    return {name: [row[name] for row in rows] for name in rows[0]}
+def in_columns(rows: list[dict]) -> dict:
+    """Dicts of the same keys, which may hold such dicts, as one dict of lists."""
+    first = rows[0]
+    return {
+        key: in_columns([row[key] for row in rows]) if isinstance(first[key], dict) else [row[key] for row in rows]
+        for key in first
+    }
 
 
 def trained_vae(seed: int, epoch: int = KEPT[-1]) -> tuple[tf.Session, SimpleNamespace]:
@@ -89,7 +93,7 @@ def measure_evidence_by_epoch(seed: int) -> dict:
         with session, session.graph.as_default():
             for part, images in parts.items():
                 by_epoch[part].append(evidence_by_epoch.measure(session, model, images))
-    return {"epochs": list(KEPT), **{part: columns(rows) for part, rows in by_epoch.items()}}
+    return {"epochs": list(KEPT), **{part: in_columns(rows) for part, rows in by_epoch.items()}}
 
 
 def measure_amortization(seed: int) -> dict:
@@ -109,7 +113,7 @@ def measure_information(seed: int) -> dict:
         session, model = trained_vae(seed, epoch)
         with session:
             by_epoch.append(information.measure(session, model, images))
-    return {"epochs": list(KEPT), "test": columns(by_epoch)}
+    return {"epochs": list(KEPT), "test": in_columns(by_epoch)}
 
 
 def measure_gradients(seed: int) -> dict:
@@ -185,15 +189,6 @@ def train_point_estimate(data: mnist.Dataset, seed: int) -> list[np.ndarray]:
         step = point.optimize, data, max(doubt.EPOCHS), images, label
         training.train(session, *step, batch_size=200, seed=seed)
         return session.run([point.kernel, point.bias])
-
-
-def in_columns(rows: list[dict]) -> dict:
-    """Dicts of the same keys, which may hold such dicts, as one dict of lists."""
-    first = rows[0]
-    return {
-        key: in_columns([row[key] for row in rows]) if isinstance(first[key], dict) else [row[key] for row in rows]
-        for key in first
-    }
 
 
 STUDIES = {  # by the name that the files in studies/, pictures/ and figures/ share
