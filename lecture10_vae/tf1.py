@@ -72,8 +72,8 @@ def set_random_seed(seed: int) -> None:
     tf_keras.utils.set_random_seed(seed)
 
 
-def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, tf.Tensor]) -> tf.Operation:
-    """One operation that does `optimize` on mini-batch after mini-batch of what is fed to a single session.run.
+def each_batch(fetch: tf.Operation | tf.Tensor, batch_size: int, feeds: dict[tf.Tensor, tf.Tensor]):
+    """One operation that does a gradient step on mini-batch after mini-batch of what is fed to a single session.run.
 
     The step is not written a second time: the part of the graph that `optimize` needs is copied into the body of a
     loop, which XLA compiles; the variables stay outside. For small networks most of the time goes to Python and
@@ -85,13 +85,13 @@ def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, t
         optimize_batches = each_batch(optimize, 100, {images: pixels})
 
     Args:
-        optimize: a gradient step.
+        fetch: a gradient step; or a tensor, whose values come back, with the mini-batches as a new first axis.
         batch_size: how many rows of the first array make a mini-batch. Feed a multiple, or fewer: one mini-batch.
-        feeds: for each placeholder that `optimize` needs, or any other tensor, what is cut along its first axis into
+        feeds: for each placeholder that is needed, or any other tensor, what is cut along its first axis into
             as many parts as there are mini-batches; a scalar is for all. Bytes in a float's place turn into [0, 1].
     """
-    graph = optimize.graph
-    program = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [optimize.name])
+    graph, gives_values = fetch.graph, isinstance(fetch, tf.Tensor)
+    program = tf.graph_util.extract_sub_graph(graph.as_graph_def(), [fetch.op.name if gives_values else fetch.name])
     with tf.name_scope("each_batch"):
         count = tf.maximum(tf.shape(next(iter(feeds.values())))[0] // batch_size, 1)
         feeds = _draw_normals(graph, program, count) | feeds
@@ -102,16 +102,22 @@ def each_batch(optimize: tf.Operation, batch_size: int, feeds: dict[tf.Tensor, t
         def loop(count, *arrays):
             parts = [_cut(array, count) for array in arrays]
 
-            def step(i):
+            def step(i, values):
                 inputs = {variable.name: tf.identity(variable) for variable in variables}
                 for tensor, part in zip(feeds, parts, strict=True):
                     inputs[tensor.name] = _like(tf.ensure_shape(part[i], tensor.shape), tensor)
-                with tf.control_dependencies(tf.import_graph_def(program, inputs, [optimize.name], name="optimize")):
-                    return i + 1
+                (done,) = tf.import_graph_def(program, inputs, [fetch.name], name="optimize")
+                if gives_values:
+                    return i + 1, values.write(i, done)
+                with tf.control_dependencies([done]):
+                    return i + 1, values
 
-            return tf.while_loop(lambda i: i < count, step, [0])
+            values = tf.TensorArray(fetch.dtype if gives_values else tf.bool, count)
+            steps, values = tf.while_loop(lambda i, _: i < count, step, [0, values])
+            return values.stack() if gives_values else steps
 
-        return loop(count, *feeds.values()).op
+        result = loop(count, *feeds.values())
+        return result if gives_values else result.op
 
 
 def _draw_normals(graph: tf.Graph, program: tf.GraphDef, count: tf.Tensor) -> dict[tf.Tensor, tf.Tensor]:

@@ -37,6 +37,13 @@ def check_numbers(**values: float) -> None:
             raise UserError(f"{flag(name)} {value} makes no sense: give a number {span}.")
 
 
+def check_choice(choices: tuple[str, ...], **values: str) -> None:
+    """Raises UserError for the first of the named flags that is none of the choices."""
+    for name, value in values.items():
+        if value not in choices:
+            raise UserError(f"{flag(name)} {value}: give one of {', '.join(choices)}.")
+
+
 def check_at_most(largest: int, **values: int) -> None:
     """Raises UserError for the first of the named flags that asks for more images than there are."""
     for name, value in values.items():

@@ -99,6 +99,12 @@ def batches(dataset: Dataset, batch_size: int, seed: int | list[int], together: 
         yield Batch(dataset.pixels[chosen], dataset.labels[chosen])
 
 
+def binarize(pixels: np.ndarray, seed: int | list[int]) -> np.ndarray:
+    """Each pixel black or white, as bytes 0 and 255: white with the probability that its grey, uint8, says."""
+    chance = np.random.default_rng(seed).integers(0, 255, pixels.shape, np.uint8)  # 0 to 254, so that 255 stays white
+    return np.where(pixels > chance, np.uint8(255), np.uint8(0))
+
+
 def parse_idx(content: bytes) -> np.ndarray:
     """Reads an array of bytes in the IDX format (its magic number says how many dimensions there are).
 

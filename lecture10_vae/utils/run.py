@@ -65,7 +65,7 @@ class Run:
         self.config = {"script": Path(script).stem, **config, "source": source_files.digests(script, *sources)}
         self.pictures_dir = self.logdir / "pictures"
         self._fresh = fresh
-        self._history, self._numbers, self._events, self._kept = [], {}, {}, set()
+        self.history, self._numbers, self._events, self._kept = [], {}, {}, set()
         self._bar = self._columns = None
         self._refuse_what_is_not_ours()
         self._made = [folder for folder in (self.logdir, *self.logdir.parents) if not folder.exists()]
@@ -189,14 +189,16 @@ class Run:
         """Keeps an epoch: its curves, its line on the screen, and the checkpoint, by which it is done."""
         self.flush(epoch)
         seconds = round(time.perf_counter() - self._epoch_started, 3)
-        self._history.append({"epoch": epoch, "seconds": seconds, **self._numbers})
+        self.history.append({"epoch": epoch, "seconds": seconds, **self._numbers})
         weights = session.run({variable.op.name: variable for variable in tf.global_variables()})
-        checkpoints.write(self.logdir, checkpoints.Epoch(epoch, self.config, self._history, weights))
-        write_json(self.logdir / "history.json", self._history)
+        checkpoints.write(self.logdir, checkpoints.Epoch(epoch, self.config, self.history, weights))
+        write_json(self.logdir / "history.json", self.history)
         for number in checkpoints.numbers_of(self.logdir):
             if number < epoch - 1 and number not in self._kept:
                 checkpoints.path_of(self.logdir, number).unlink()
-        self._print_line(epoch, self._numbers.get("test", self._numbers.get("train")) | {"seconds": seconds})
+        if self._numbers:
+            self._print_line(epoch, self._numbers.get("test", self._numbers.get("train")) | {"seconds": seconds})
+        self._numbers = {}  # another epoch may have none
 
     def restore(self, session: tf.Session, epoch: int) -> bool:
         """Loads the weights as they were after an epoch; False if it has no checkpoint that can be read."""
@@ -212,9 +214,9 @@ class Run:
             picture: the file in pictures/ to name on the screen.
         """
         results |= {name: value for name, value in self.config.items() if name != "source"}
-        if self._history:
-            results["epochs"] = self._history[-1]["epoch"]
-            results["seconds"] = round(sum(epoch["seconds"] for epoch in self._history), 1)
+        if self.history:
+            results["epochs"] = self.history[-1]["epoch"]
+            results["seconds"] = round(sum(epoch["seconds"] for epoch in self.history), 1)
         results["versions"] = {package: metadata.version(package) for package in _PACKAGES}
         write_json(self.logdir / "results.json", results)
         print(f"Picture: {self.pictures_dir / picture}\nCurves: make tensorboard (or lecture10_vae/show_runs.py)")
@@ -237,7 +239,7 @@ class Run:
     def _refuse_divergence(self, part: str, epoch: int, numbers: dict[str, float]) -> None:
         objective = next(iter(numbers))
         for name, value in numbers.items():
-            untrained = self._history[0].get(part, {}).get(name, value) if self._history else value
+            untrained = self.history[0].get(part, {}).get(name, value) if self.history else value
             worse = part == "train" and name == objective and value < untrained - abs(untrained) / 2
             if worse or not math.isfinite(value):
                 kept = f"Epoch {epoch - 1} is kept. " if epoch > 0 else ""
@@ -250,11 +252,11 @@ class Run:
     def _go_on(self, session: tf.Session, newest: checkpoints.Epoch, epochs: int) -> None:
         """Loads the newest epoch, and makes anew from it what of the record is missing."""
         checkpoints.load(session, newest)
-        self._history = newest.history
+        self.history = newest.history
         write_json(self.logdir / "config.json", self.config)
-        write_json(self.logdir / "history.json", self._history)
+        write_json(self.logdir / "history.json", self.history)
         self.pictures_dir.mkdir(exist_ok=True)
-        for entry in self._history:
+        for entry in self.history:
             for part in filter(entry.get, _PARTS):
                 if not events.holds(self.logdir / part, entry["epoch"], entry[part]):
                     curves = [events.scalars(entry[part], entry["epoch"])]

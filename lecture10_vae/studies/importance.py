@@ -1,0 +1,95 @@
+"""ln P(x) of images by importance sampling, where codes have too many dimensions for a grid; with its own error.
+
+A model has `images`, `posterior` and `log_weights`, as beyond/iwae.py names them.
+"""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import logsumexp
+from tqdm import tqdm
+
+from lecture10_vae.tf1 import each_batch, tf
+
+TOGETHER = 50  # samples of the codes of 20 images: few enough for a processor's cache
+
+
+class Estimate(NamedTuple):
+    """Of N images, in nats."""
+
+    log_likelihood: np.ndarray  # [N], ln of the mean weight of all samples: in the mean, a lower bound of ln P(x)
+    bound: np.ndarray  # [N], the mean bound of as many samples at a time as the model is trained with
+    elbo: np.ndarray  # [N], the same of one: slide 22
+    half: np.ndarray  # [N], as log_likelihood, by half of the samples at a time: what more samples would still add
+    error: np.ndarray  # [N], standard error of log_likelihood
+
+
+def estimate(
+    session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, samples: int = 5_000, at_a_time: int = 1, seed=1
+) -> Estimate:
+    """What `samples` codes of each image come to; pixels are bytes [N, 28, 28], black or white."""
+    with session.graph.as_default():
+        noise_seed = tf.placeholder(tf.int32, [2])
+        log_weights = model.log_weights(model.posterior.sample(TOGETHER, seed=noise_seed))  # [TOGETHER, 20]
+        fed = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
+        weigh = each_batch(log_weights, 20, dict(zip((model.images, noise_seed), fed, strict=True)))
+    parts = []
+    for start in tqdm(range(0, len(pixels), 20), "ln P(x)", disable=None, leave=False):
+        some = pixels[start : start + 20]
+        rounds = -(-samples // TOGETHER)
+        seeds = [number for i in range(rounds) for number in (seed, start * rounds + i)]
+        repeated = np.tile(some, (rounds, 1, 1))
+        values = session.run(weigh, dict(zip(fed, (repeated, seeds), strict=True)))
+        parts.append(summarize(values.reshape(-1, len(some))[:samples], at_a_time))
+    return Estimate(*(np.concatenate(part) for part in zip(*parts, strict=True)))
+
+
+def summarize(log_weights: np.ndarray, at_a_time: int = 1) -> Estimate:
+    """The same from the logarithms of weights [samples, N]."""
+    samples = len(log_weights)
+    mean = log_mean(log_weights, samples)
+    # By the delta method: the relative error of a mean weight is the error of its logarithm
+    error = np.sqrt((np.exp(2 * (log_weights - mean)).mean(axis=0) - 1) / samples)
+    return Estimate(
+        mean, log_mean(log_weights, at_a_time), log_mean(log_weights, 1), log_mean(log_weights, samples // 2), error
+    )
+
+
+def log_mean(log_weights: np.ndarray, at_a_time: int) -> np.ndarray:
+    """ln of the mean weight of so many samples at a time, mean over such groups: [samples, N] -> [N]."""
+    whole = len(log_weights) // at_a_time * at_a_time
+    groups = log_weights[:whole].astype(np.float64).reshape(-1, at_a_time, log_weights.shape[1])
+    return (logsumexp(groups, axis=1) - np.log(at_a_time)).mean(axis=0)
+
+
+def measure(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, samples: int, at_a_time: int) -> dict:
+    """Means over images, in nats, with what is known of the estimate's own error; and the active units."""
+    of_each = estimate(session, model, pixels, samples, at_a_time)
+    means = np.concatenate([session.run(model.mean, {model.images: some / 255}) for some in np.array_split(pixels, 10)])
+    count = len(pixels)
+    return {
+        "test_log_likelihood_nats": of_each.log_likelihood.mean(),
+        "test_log_likelihood_standard_error_nats": of_each.log_likelihood.std(ddof=1) / np.sqrt(count),  # by the images
+        "log_likelihood_sampling_error_nats": np.sqrt((of_each.error**2).sum()) / count,  # by the codes
+        "gained_over_half_the_samples_nats": (of_each.log_likelihood - of_each.half).mean(),
+        "log_likelihood_samples": samples,
+        "test_bound_nats": of_each.bound.mean(),
+        "test_elbo_nats": of_each.elbo.mean(),
+        "active_units": active_units(means),
+    }
+
+
+def describe(numbers: dict[str, float]) -> str:
+    """Lines that say so."""
+    return (
+        "ln P(x) {test_log_likelihood_nats:.2f} by {log_likelihood_samples:,} codes an image "
+        "({gained_over_half_the_samples_nats:.2f} more than by half of them)\n"
+        "bound {test_bound_nats:.2f}, of one code {test_elbo_nats:.2f}\n"
+        "{active_units} active units"
+    ).format(**numbers)
+
+
+def active_units(means: np.ndarray) -> int:
+    """How many of a code's dimensions are active as Burda et al. 2016 count: Var_x(E[z_i|x]) > 0.01, means [N, D]."""
+    return int((means.var(axis=0) > 0.01).sum())
