@@ -115,7 +115,7 @@ def main(
     schedule: str = "cosine",
     start_from: Path | None = None,
     test_images: int = 10_000,
-    draws: int = 5_000,
+    importance_samples: int = 5_000,
     seed: int = 0,
     logdir: Path = Path("runs/iwae"),
     data_dir: Path = mnist.DATA_DIR,
@@ -132,7 +132,7 @@ def main(
         schedule: how it falls, "cosine", or "paper" for the paper's eight steps.
         start_from: the folder of another run, from whose weights training starts.
         test_images: how many ln P(x) is measured on.
-        draws: codes of each image for ln P(x).
+        importance_samples: codes of each image for ln P(x).
         seed: of the initial weights, the order of the images, their binarization and the noise.
         logdir: the run's folder, for checkpoints, curves, pictures and numbers.
         data_dir: the folder with MNIST's four files.
@@ -142,7 +142,8 @@ def main(
         What results.json says.
     """
     flags = {"samples": samples, "seed": seed}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, draws=draws, **flags)
+    command_line.check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, **flags)
+    command_line.check_numbers(test_images=test_images, importance_samples=importance_samples)
     command_line.check_choice(("iwae", "vae"), objective=objective)
     command_line.check_choice(("cosine", "paper"), schedule=schedule)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
@@ -181,7 +182,7 @@ def main(
                 for part, images in shown.items():
                     run.write(part, epoch, evaluate(session, model, images))
             run.save(session, epoch)
-        numbers = importance.measure(session, model, test_pixels[:test_images], draws, samples)
+        numbers = importance.measure(session, model, test_pixels[:test_images], importance_samples, samples)
         print(importance.describe(numbers))
         pictures.draw(session, model, run)
         return run.finish("results.png", test_images=test_images, **numbers)
