@@ -97,27 +97,33 @@ def each_batch(fetch: tf.Operation | tf.Tensor, batch_size: int, feeds: dict[tf.
         feeds = _draw_normals(graph, program, count) | feeds
         variables = [graph.get_tensor_by_name(f"{node.name}:0") for node in program.node if node.op == "VarHandleOp"]
         program = _without(program, {tensor.op.name for tensor in (*feeds, *variables)})
-
-        @tf.function(jit_compile=True, autograph=False)
-        def loop(count, *arrays):
-            parts = [_cut(array, count) for array in arrays]
-
-            def step(i, values):
-                inputs = {variable.name: tf.identity(variable) for variable in variables}
-                for tensor, part in zip(feeds, parts, strict=True):
-                    inputs[tensor.name] = _like(tf.ensure_shape(part[i], tensor.shape), tensor)
-                (done,) = tf.import_graph_def(program, inputs, [fetch.name], name="optimize")
-                if gives_values:
-                    return i + 1, values.write(i, done)
-                with tf.control_dependencies([done]):
-                    return i + 1, values
-
-            values = tf.TensorArray(fetch.dtype if gives_values else tf.bool, count)
-            steps, values = tf.while_loop(lambda i, _: i < count, step, [0, values])
-            return values.stack() if gives_values else steps
-
-        result = loop(count, *feeds.values())
+        result = _loop(program, fetch, list(feeds), variables)(count, *feeds.values())
         return result if gives_values else result.op
+
+
+def _loop(program: tf.GraphDef, fetch: tf.Operation | tf.Tensor, fed: list[tf.Tensor], variables: list[tf.Tensor]):
+    """A function of the number of mini-batches and what is fed: the values of a tensor, or how often it was done."""
+    gives_values = isinstance(fetch, tf.Tensor)
+
+    @tf.function(jit_compile=True, autograph=False)
+    def loop(count, *arrays):
+        parts = [_cut(array, count) for array in arrays]
+
+        def step(i, values):
+            inputs = {variable.name: tf.identity(variable) for variable in variables}
+            for tensor, part in zip(fed, parts, strict=True):
+                inputs[tensor.name] = _like(tf.ensure_shape(part[i], tensor.shape), tensor)
+            (done,) = tf.import_graph_def(program, inputs, [fetch.name], name="optimize")
+            if gives_values:
+                return i + 1, values.write(i, done)
+            with tf.control_dependencies([done]):
+                return i + 1, values
+
+        values = tf.TensorArray(fetch.dtype if gives_values else tf.bool, count)
+        steps, values = tf.while_loop(lambda i, _: i < count, step, [0, values])
+        return values.stack() if gives_values else steps
+
+    return loop
 
 
 def _draw_normals(graph: tf.Graph, program: tf.GraphDef, count: tf.Tensor) -> dict[tf.Tensor, tf.Tensor]:

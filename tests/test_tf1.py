@@ -116,6 +116,15 @@ def test_copy_trains_as_the_slides_own_step(script, session, model, digits):
     assert_trained_alike(session, plain, copied, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("script", [vae], indirect=True)
+def test_values_of_a_tensor_come_back_by_mini_batches(session, model, digits):
+    feeds = mini_batches(digits, model, 100)
+    values_of_each, feed = copy_step(model.kl, 100, feeds[0])(joined(feeds))
+    values = session.run(values_of_each, feed)
+    one_by_one = [session.run(model.kl, feed) for feed in feeds]
+    np.testing.assert_allclose(values, one_by_one, rtol=1e-5)
+
+
 @pytest.mark.parametrize("script", [bayesian_network], indirect=True)
 def test_noise_of_a_known_shape_is_the_noise_that_the_slides_step_draws(session, model, digits):
     feeds = mini_batches(digits, model, 100)

@@ -1,0 +1,31 @@
+"""What the papers' models of lecture10_vae/beyond came to: `python -m lectures.source.papers` records it.
+
+They train for hours, and not all on one day: a run that is not there keeps what papers.json holds of it.
+"""
+
+import json
+from pathlib import Path
+
+PAPERS = Path(__file__).with_name("papers.json")
+
+
+def record(runs: Path = Path("runs")) -> dict[str, dict]:
+    """For each finished run in runs/paper_*, by its path there: its results, and the epochs that were measured."""
+    recorded = {}
+    for path in sorted(runs.glob("paper_*/**/results.json")):
+        results = json.loads(path.read_text(encoding="utf-8"))
+        history = path.with_name("history.json")
+        if history.exists():
+            epochs = json.loads(history.read_text(encoding="utf-8"))
+            results["curve"] = [epoch for epoch in epochs if "test" in epoch]
+        recorded[path.parent.relative_to(runs).as_posix()] = results
+    return recorded
+
+
+def read() -> dict[str, dict]:
+    """What is recorded."""
+    return json.loads(PAPERS.read_text(encoding="utf-8")) if PAPERS.exists() else {}
+
+
+if __name__ == "__main__":
+    PAPERS.write_text(json.dumps(read() | record(), indent=1) + "\n", encoding="utf-8")
