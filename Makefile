@@ -40,8 +40,8 @@ studies: .venv/authors
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
 test: .venv/authors
-	$(BIN)/python -m pytest --numprocesses 2 --ignore tests/test_notebooks.py
-	$(BIN)/python -m pytest --numprocesses 2 tests/test_notebooks.py
+	$(BIN)/python -m pytest --numprocesses 2 --ignore-glob 'tests/test_notebooks*.py'
+	$(BIN)/python -m pytest --numprocesses 2 tests/test_notebooks*.py
 
 test-slow: .venv/authors
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
@@ -75,9 +75,10 @@ tensorboard: .venv/ready
 screenshots: .venv/authors
 	$(BIN)/python -m lectures.source.screenshots
 
-# Runs each notebook from a fresh kernel, and keeps what it shows.
+# Runs each notebook from a fresh kernel, keeps what it shows, and makes the Chinese notebooks of that.
 notebooks: .venv/authors
 	$(BIN)/python notebooks/refresh.py
+	$(BIN)/python notebooks/translate.py
 
 jupyter: .venv/ready
 	$(BIN)/python -m jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \

@@ -142,10 +142,10 @@ def formulas(text):
 
 
 def anchors(text):
-    """GitHub's names for the headings of a text."""
+    """GitHub's names for the headings of a text, in order."""
     text = re.sub(r"^```.*?^```$", "", text, flags=re.DOTALL | re.MULTILINE)
     headings = re.findall(r"^#+ (.*)$", text, flags=re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return [re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings]
 
 
 @pytest.mark.parametrize("name", build.TEXTS)
@@ -184,17 +184,21 @@ def test_no_text_concludes_again_what_was_not_measured():
             assert not found, f"{name}: {found[0]}"
 
 
+def assert_chinese(text):
+    """Asserts that a Chinese Markdown text has Chinese terms, sentences and marks, and no blanks that would show."""
+    for pattern in NOT_IN_CHINESE:
+        assert not re.search(pattern, text), re.search(pattern, text)
+    assert not re.search(rf"(?<!\*)\*(?!\*)[^*\n]*[{build.CHINESE}][^*\n]*\*(?!\*)", text), "italics"
+    assert not re.search(r"(?:\b[A-Za-z]+[ ,]+){5,}", prose(text)), "an English sentence"
+    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$.+?\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", text, flags=re.DOTALL)
+    for wrong in (r"{0}[,;:?!()]|[,;:?!()]{0}", r"{0} +{0}", r"[{1}] +{0}", r"{0} +[{1}]", r"\d x \d"):
+        assert not re.search(wrong.format(f"[{build.CHINESE}]", build.PUNCTUATION), text), wrong
+
+
 @pytest.mark.parametrize("name", IN_CHINESE)
 def test_chinese_has_its_own_terms_sentences_and_marks(name):
     template = (build.TEMPLATES / name).read_text(encoding="utf-8")
-    for pattern in NOT_IN_CHINESE:
-        assert not re.search(pattern, template), re.search(pattern, template)
-    assert not re.search(rf"(?<!\*)\*(?!\*)[^*\n]*[{build.CHINESE}][^*\n]*\*(?!\*)", template), "italics"
-    body = template.partition("\n## 参考文献\n")[0]  # before the titles in English
-    assert not re.search(r"(?:\b[A-Za-z]+[ ,]+){5,}", prose(body)), "an English sentence"
-    text = re.sub(r"```.*?```|\$\$.*?\$\$|\$.+?\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", body, flags=re.DOTALL)
-    for wrong in (r"{0}[,;:?!()]|[,;:?!()]{0}", r"{0} +{0}", r"[{1}] +{0}", r"{0} +[{1}]", r"\d x \d"):
-        assert not re.search(wrong.format(f"[{build.CHINESE}]", build.PUNCTUATION), text), wrong
+    assert_chinese(template.partition("\n## 参考文献\n")[0])  # before the titles in English
 
 
 def test_each_paper_that_the_notes_cite_is_among_their_sources():
