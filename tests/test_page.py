@@ -214,17 +214,18 @@ def test_every_heading_can_be_linked_to_and_stands_in_the_contents(look, file):
     assert listed == [link for _, link in linked[1:]]
 
 
-def test_every_section_on_slides_links_its_script_notebook_test_and_slide(look):
-    links = look("index.html").eval_on_selector_all(
-        ".companions",
-        "all => all.map(e => [...e.querySelectorAll('a')].map(a => a.href.replace(/.*\\/(?=.*\\/)/, '')))",
+@pytest.mark.parametrize("file", NOTES)
+def test_every_section_on_slides_links_its_script_notebook_test_and_slide(look, file):
+    links = look(file).eval_on_selector_all(
+        ".companions", "all => all.map(e => [...e.querySelectorAll('a')].map(a => a.getAttribute('href')))"
     )
+    notebooks = {"en": "notebooks", "zh": "notebooks/zh"}[LANGUAGE[file]]
     assert len(links) == len(page.DECK)
     for group, (script, notebook, test, slide) in zip(page.DECK, links, strict=True):
-        assert script == f"lecture10_vae/{group['script']}.py"
-        assert notebook == f"notebooks/{group['notebook']}.ipynb"
-        assert test == f"tests/test_{group['script']}.py"
-        assert slide == f"lectures/slides.html#slides-{group['slides']}"
+        assert script == f"../lecture10_vae/{group['script']}.py"
+        assert notebook == f"../{notebooks}/{group['notebook']}.ipynb"
+        assert test == f"../tests/test_{group['script']}.py"
+        assert slide == f"{page.SLIDES[LANGUAGE[file]]}#slides-{group['slides']}"
 
 
 @pytest.mark.parametrize("file", NOTES)

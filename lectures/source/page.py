@@ -8,7 +8,6 @@ the same heading in the other language.
 import itertools
 import re
 import tomllib
-from pathlib import Path
 from typing import NamedTuple
 
 import jinja2
@@ -82,12 +81,10 @@ def pair(here: list[Heading], there: list[Heading]) -> list[Heading]:
 
 def companions(group: dict, language: str) -> dict[str, str]:
     """What goes with a group of slides, by kind: its script, notebook and test, from lectures/, and its slide."""
-    notebook = Path("notebooks", "zh" if language == "zh" else "", f"{group['notebook']}.ipynb")
-    if not (build.REPOSITORY / notebook).exists():
-        notebook = Path("notebooks", f"{group['notebook']}.ipynb")
+    notebooks = {"en": "notebooks", "zh": "notebooks/zh"}[language]
     return {
         "script": f"../lecture10_vae/{group['script']}.py",
-        "notebook": f"../{notebook.as_posix()}",
+        "notebook": f"../{notebooks}/{group['notebook']}.ipynb",
         "test": f"../tests/test_{group['script']}.py",
         "slide": f"{SLIDES[language]}#slides-{group['slides']}",
     }
