@@ -133,7 +133,6 @@ def main(
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     some = train.first(10_000)  # as many as there are test images
     shown = {"train": some, "test": test}
-    shown = {part: (data.images, data.labels) for part, data in shown.items()}
     config = flags | {"batch_size": batch_size, "data": train.describe()}
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
         print(f"The network of slides 27-29 on {len(train.pixels):,} images of {train.name}.\nNats per test image:")
@@ -147,12 +146,13 @@ def main(
             if epoch > 0:  # epoch 0 is the untrained model
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels, label: batch.labels})
-            for part, (images, labels) in shown.items():
-                numbers = evaluate(session, model, images, labels)
+            for part, data in shown.items():
+                numbers = evaluate(session, model, data.images, data.labels)
                 names = numbers if part == "train" else ("log_prob", "accuracy")  # test images have no bound
                 run.write(part, epoch, {name: numbers[name] for name in names})
             run.show("test", epoch, session.run(summary))
-            run.write("point_estimate", epoch, point_estimate.evaluate(session, point, *shown["test"]))
+            of_point = point_estimate.evaluate(session, point, test.images, test.labels)
+            run.write("point_estimate", epoch, of_point)
             run.save(session, epoch)
 
         predictors = {

@@ -208,10 +208,16 @@ def test_rotation_report_asks_the_predictor_of_turned_images(small_mnist):
         right = np.eye(10)[labels][np.newaxis]
         return right if np.allclose(asked, images, atol=1e-6) else np.full((1, 1_000, 10), 0.1)
 
-    rotation = uncertainty.under_rotation(knows_upright_images, images, labels, [0, 90])
-    assert rotation["accuracy"] == [1, np.mean(labels == 0)]
-    assert rotation["entropy_nats"] == pytest.approx([0, np.log(10)])
-    assert rotation["expected_entropy_nats"] == pytest.approx([0, np.log(10)])
+    def knows_nothing(asked):
+        return np.full((1, len(asked), 10), 0.1)
+
+    both = {"upright": knows_upright_images, "nothing": knows_nothing}
+    rotation = uncertainty.under_rotation(both, images, labels, [0, 90])
+    assert rotation["upright"]["accuracy"] == [1, np.mean(labels == 0)]
+    assert rotation["upright"]["entropy_nats"] == pytest.approx([0, np.log(10)])
+    assert rotation["upright"]["expected_entropy_nats"] == pytest.approx([0, np.log(10)])
+    assert rotation["nothing"]["accuracy"] == [np.mean(labels == 0)] * 2
+    assert rotation["nothing"]["entropy_nats"] == pytest.approx([np.log(10)] * 2)
 
 
 def test_unfamiliar_images_are_what_they_say(small_mnist):

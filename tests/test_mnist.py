@@ -31,6 +31,15 @@ def test_refuses_what_is_not_idx(content):
         mnist.parse_idx(content)
 
 
+@pytest.mark.parametrize("count", [1, 3, 1_000])
+def test_images_lie_where_tensorflow_reads_them_without_a_copy(count):
+    pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
+    images = mnist.Batch(pixels, None).images
+    assert [image.ctypes.data % 64 for image in images] == [0] * count
+    assert images.flags.c_contiguous
+    np.testing.assert_array_equal(images, (pixels / np.float32(255)).astype(np.float32))
+
+
 def test_loads_the_genuine_data():
     train, test = mnist.load("train"), mnist.load("test")
     assert train.pixels.shape == train.images.shape == (60_000, 28, 28)

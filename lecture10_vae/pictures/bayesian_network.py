@@ -56,10 +56,11 @@ def draw(
     plotting.save(draw_doubtful(predictions["bayesian"], test), run.pictures_dir / "doubtful.png")
 
     six = np.flatnonzero(test.labels == 6) if 6 in test.labels else [0]  # data of one's own may have no six
-    one = test.images[six[:1]]
+    one = test._replace(pixels=test.pixels[six[:1]]).images
     turned = np.concatenate([uncertainty.turn(one, angle) for angle in numbers["rotation"]["degrees"]])
     plotting.save(draw_rotation(turned, **numbers["rotation"]), run.pictures_dir / "rotation.png")
-    examples = {"test digits": test.images} | uncertainty.make_unfamiliar(test.images)
+    few = test.first(4).images
+    examples = {"test digits": few} | uncertainty.make_unfamiliar(few)
     plotting.save(draw_unfamiliar(examples, **numbers["unfamiliar"]), run.pictures_dir / "unfamiliar.png")
     plotting.save(draw_pruning(**numbers["pruning"]), run.pictures_dir / "pruning.png")
 

@@ -51,7 +51,8 @@ def draw(session: tf.Session, model: SimpleNamespace, run: Run, epochs: int, tes
     logit = model.dist.distribution.logits
     some = {digit: np.flatnonzero(test.labels == digit)[:4] for digit in np.unique(test.labels)}
     rows = min(map(len, some.values()))  # four, but for data of one's own with fewer
-    images = test.images[np.concatenate([chosen[:rows] for chosen in some.values()])]
+    chosen = np.concatenate([indices[:rows] for indices in some.values()])
+    images = test._replace(pixels=test.pixels[chosen]).images
     decoded = expit(session.run(logit, {model.images: images}))
     picture = draw_reconstructions(images, decoded, columns=len(some), name=test.name)
     plotting.save(picture, run.pictures_dir / "reconstructions.png")

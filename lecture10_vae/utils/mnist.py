@@ -37,7 +37,7 @@ class Batch(NamedTuple):
     @property
     def images(self) -> np.ndarray:
         """Grey images in [0, 1], float32 [N, 28, 28]."""
-        return np.divide(self.pixels, 255, dtype=np.float32)
+        return np.divide(self.pixels, 255, out=empty_images(len(self.pixels)), dtype=np.float32)
 
 
 class Dataset(NamedTuple):
@@ -60,6 +60,14 @@ class Dataset(NamedTuple):
     def first(self, count: int) -> "Dataset":
         """The first `count` images, or all if there are fewer."""
         return self._replace(pixels=self.pixels[:count], labels=self.labels[:count])
+
+
+def empty_images(count: int) -> np.ndarray:
+    """Room for images, float32 [count, 28, 28], that a session.run reads without a copy: at a multiple of 64 bytes."""
+    size = count * 28 * 28 * 4
+    memory = np.empty(size + 63, np.uint8)
+    start = -memory.ctypes.data % 64
+    return memory[start : start + size].view(np.float32).reshape(count, 28, 28)
 
 
 def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
