@@ -83,7 +83,6 @@ def main(
     command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
-    shown = {part: (data.images, data.labels) for part, data in shown.items()}
     config = flags | {"batch_size": batch_size, "data": train.describe()}
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
         print(f"The classifier of slide 20 on {len(train.pixels):,} images of {train.name}.\nTest images:")
@@ -95,11 +94,11 @@ def main(
             if epoch > 0:  # epoch 0 is the untrained model
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels, label: batch.labels})
-            for part, (images, labels) in shown.items():
-                run.write(part, epoch, evaluate(session, model, images, labels))
+            for part, data in shown.items():
+                run.write(part, epoch, evaluate(session, model, data.images, data.labels))
             run.save(session, epoch)
 
-        numbers = evaluate(session, model, *shown["test"])
+        numbers = evaluate(session, model, test.images, test.labels)
         probability = session.run(model.probability, {model.images: test.images})
         error = calibration.expected_calibration_error(probability, test.labels)
         print(f"expected calibration error {error:.4f}, over 15 bins")

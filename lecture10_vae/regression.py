@@ -100,7 +100,6 @@ def main(
     flags["learn_stddev"] = learn_stddev
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
-    shown = {part: (data.images, data.labels) for part, data in shown.items()}
     config = flags | {"batch_size": batch_size, "data": train.describe()}
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
         print(f"The regression of slide 18 on {len(train.pixels):,} images of {train.name}.\nTest images:")
@@ -112,11 +111,11 @@ def main(
             if epoch > 0:  # epoch 0 is the untrained model
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels, digit: batch.labels})
-            for part, (images, digits) in shown.items():
-                run.write(part, epoch, evaluate(session, model, images, digits))
+            for part, data in shown.items():
+                run.write(part, epoch, evaluate(session, model, data.images, data.labels))
             run.save(session, epoch)
 
-        numbers = evaluate(session, model, *shown["test"])
+        numbers = evaluate(session, model, test.images, test.labels)
         mean, stddev = session.run([model.mean, model.stddev], {model.images: test.images})
         pictures.draw(mean, stddev, test, run.pictures_dir)
         return run.finish(

@@ -19,7 +19,7 @@ import numpy as np
 
 from lecture10_vae.pictures import vae as pictures
 from lecture10_vae.studies import codes, evidence
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
+from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, run_in_parts, set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run
 
@@ -79,8 +79,9 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
 
 def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray) -> dict[str, float]:
     """The bound and its two parts, in nats: means over images [N, 28, 28], with one sample of the code for each."""
-    parts = {"elbo": model.elbo, "reconstruction": model.reconstruction, "kl": model.kl}
-    return {name: values.mean() for name, values in session.run(parts, {model.images: images}).items()}
+    code, kl = session.run([model.code, model.kl], {model.images: images})
+    reconstruction = run_in_parts(session, model.reconstruction, {model.images: images, model.code: code})
+    return {"elbo": (reconstruction - kl).mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}
 
 
 def main(
@@ -113,7 +114,7 @@ def main(
     flags = {"code_size": code_size, "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
     command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    shown = {"train": train.first(10_000).images, "test": test.images}  # so many, that the two curves compare
+    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
     config = flags | {"batch_size": batch_size, "pixels": "grey", "data": train.describe()}
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
         print(f"The VAE of slides 22-26 on {len(train.pixels):,} grey images of {train.name}.\nNats per test image:")
@@ -126,9 +127,9 @@ def main(
             if epoch > 0:  # epoch 0 is the untrained model
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels})
-            for part, images in shown.items():
-                run.write(part, epoch, evaluate(session, model, images))
-                run.show(part, epoch, session.run(summary, {model.images: images[:2_500]}))
+            for part, data in shown.items():
+                run.write(part, epoch, evaluate(session, model, data.images))
+                run.show(part, epoch, session.run(summary, {model.images: data.first(2_500).images}))
             run.save(session, epoch)
 
         numbers = {f"test_{name}_nats": value for name, value in evaluate(session, model, test.images).items()}

@@ -24,7 +24,7 @@ from lecture10_vae import vae
 from lecture10_vae.load_run import load_run
 from lecture10_vae.pictures import variational_inference as pictures
 from lecture10_vae.studies import evidence, gaps
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
+from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, run_in_parts, set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run, read_config
 
@@ -69,6 +69,12 @@ def build_graph(num_images, hidden_size=100, learning_rate=1e-3, seed=0, decoder
     with tf.name_scope("optimize"):  # and one on theta
         optimize = tf.group(infer, learning.minimize(loss, var_list=decoder.trainable_variables))
     return SimpleNamespace(**locals())
+
+
+def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """The bound of each of images [N, 28, 28] of an index [N], in nats, with one sample of its code: [N]."""
+    code = session.run(model.code, {model.index: index})
+    return run_in_parts(session, model.elbo, {model.images: images, model.index: index, model.code: code})
 
 
 def check_vae(logdir: Path) -> dict:
@@ -132,7 +138,8 @@ def main(
     command_line.check_at_most(len(train.labels), train_images=train_images)
     command_line.check_at_most(len(test.labels), test_images=test_images)
     train, test = train.first(train_images), test.first(test_images)
-    train = train._replace(labels=np.arange(train_images))  # an image's number in the place of its label
+    # An image's number in the place of its label; a copy of the pixels, so that those of the others can go
+    train = train._replace(pixels=train.pixels.copy(), labels=np.arange(train_images))
     config = flags | {"num_images": train_images, "batch_size": batch_size, "data": train.describe()}
     check_vae(vae_logdir)
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh, (vae.__file__,)) as run:
@@ -140,15 +147,14 @@ def main(
         model = build_graph(len(train.pixels), **flags)
         pixels, index = tf.placeholder(tf.uint8, [None, 28, 28], "pixels"), tf.placeholder(tf.int32, [None], "indices")
         optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.index: index})
-        whole = {model.images: train.images, model.index: train.labels}
         for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.elbo]):
             if epoch > 0:  # epoch 0 is the untrained model
                 for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
                     session.run(optimize_batches, {pixels: batch.pixels, index: batch.labels})
-            run.write("train", epoch, {"elbo": session.run(model.elbo, whole).mean()})
+            run.write("train", epoch, {"elbo": evaluate(session, model, train.images, train.labels).mean()})
             run.save(session, epoch)
-        elbo, mean = session.run([model.elbo, model.mean], whole)
-        elbo, half_width = elbo.mean(), evidence.reach(mean)
+        elbo = evaluate(session, model, train.images, train.labels).mean()
+        half_width = evidence.reach(session.run(model.mean, {model.index: train.labels}))
         log_likelihoods = {}
         for part, images in (("train", train.images[: len(test.pixels)]), ("test", test.images)):
             log_likelihoods[part] = evidence.by_quadrature(session, model, images, half_width).log_likelihood.mean()

@@ -108,6 +108,14 @@ def test_gradient_reaches_encoder_through_the_sample(trained):
     assert None not in tf.gradients(model.reconstruction, model.encoder.trainable_variables)
 
 
+def test_evaluation_in_parts_is_that_of_all_images_at_once(trained, small_mnist):
+    session, model, _ = trained
+    images = small_mnist["train"].images[:1_500]  # two parts, one of them smaller
+    parts = {"elbo": model.elbo, "reconstruction": model.reconstruction, "kl": model.kl}
+    at_once = {name: values.mean() for name, values in session.run(parts, {model.images: images}).items()}
+    assert vae.evaluate(session, model, images) == pytest.approx(at_once, rel=1e-6)
+
+
 def test_quadrature_agrees_with_importance_sampling(trained, small_mnist):
     session, model, _ = trained
     images = small_mnist["test"].images[:200]

@@ -80,6 +80,18 @@ def test_bound_is_slide_7s(small_mnist):
     np.testing.assert_allclose(elbo, reconstruction.sum(axis=(1, 2)) - kl, rtol=1e-4)
 
 
+def test_evaluation_in_parts_is_that_of_all_images_at_once(small_mnist):
+    images, index = small_mnist["train"].images[:1_500], np.arange(1_500)[::-1]  # two parts, one of them smaller
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = variational_inference.build_graph(1_500)
+        session.run(tf.global_variables_initializer())
+        mean, _ = model.every_posterior.trainable_variables
+        mean.load(np.random.default_rng(0).normal(size=[1_500, 2]), session)
+        at_once = session.run(model.elbo, {model.images: images, model.index: index})
+        in_parts = variational_inference.evaluate(session, model, images, index)
+    np.testing.assert_allclose(in_parts, at_once, rtol=1e-5)
+
+
 def test_models_in_one_graph_share_a_decoder_only_if_it_is_given(small_mnist):
     images = small_mnist["train"].images[:6]
     with tf.Graph().as_default(), tf.Session() as session:

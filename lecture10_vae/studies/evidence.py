@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from lecture10_vae.tf1 import tf
 
-GROUP = 200  # images whose joint densities with all codes are held at a time
+GROUP = 100  # images whose joint densities with all codes are held at a time
 NEGLIGIBLE = 25  # nats below the highest density: codes so far down add less than 1e-6 nats together
 DOUBTFUL = 0.5  # nats by which the coarse grid may be off; the fine one is off by about the fourth power of it
 
@@ -47,12 +47,13 @@ def log_integral(log_integrand: np.ndarray, cell: float) -> np.ndarray:
 
 def decode(session: tf.Session, model: SimpleNamespace, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For codes [M, code_size]: the logits of their pixels [M, 784], and ln P(x,z) in nats of an empty image x, [M]."""
-    empty = np.zeros([1, 28, 28], np.float32)
-    log_joint_of_fed = model.dist.log_prob(model.images) + model.prior.log_prob(model.code)
-    fetches = [model.dist.distribution.logits, log_joint_of_fed]
-    parts = [session.run(fetches, {model.code: some, model.images: empty}) for some in split(codes, 2_000)]
-    logit, log_empty = map(np.concatenate, zip(*parts, strict=True))
-    return logit.reshape(len(codes), -1), log_empty
+    logits = tf.reshape(model.dist.distribution.logits, [-1, 784])
+    fetches = [logits, model.prior.log_prob(model.code) - tf.reduce_sum(tf.nn.softplus(logits), axis=1)]
+    logit, log_empty = np.empty([len(codes), 784], np.float32), np.empty(len(codes), np.float32)
+    for start in range(0, len(codes), 2_000):
+        some = slice(start, start + 2_000)
+        logit[some], log_empty[some] = session.run(fetches, {model.code: codes[some]})
+    return logit, log_empty
 
 
 def log_joint(images: np.ndarray, logit: np.ndarray, log_empty: np.ndarray) -> np.ndarray:
@@ -81,16 +82,17 @@ def by_quadrature(
     second = np.arange(points**2).reshape(points, points)[::2, ::2].ravel()
     every_second = logit[second], log_empty[second]
     coarse, best = np.empty((2, len(images)), np.float32)
-    has_mass = np.empty((len(images), len(second)), bool)
+    has_mass = np.empty((len(images), -(-len(second) // 8)), np.uint8)  # a bit for each image and code
     for group in tqdm(split(np.arange(len(images)), GROUP), "ln P(x)", disable=None, leave=False):
         joint = log_joint(images[group], *every_second)
         coarse[group], best[group] = log_integral(joint, 4 * cell), joint.argmax(axis=1)
-        has_mass[group] = joint > joint.max(axis=1, keepdims=True) - NEGLIGIBLE
+        has_mass[group] = np.packbits(joint > joint.max(axis=1, keepdims=True) - NEGLIGIBLE, axis=1)
 
     log_likelihood = np.empty_like(coarse)
     for group in split(np.argsort(best), GROUP):
         near = np.zeros((points, points), bool)
-        near[::2, ::2] = has_mass[group].any(axis=0).reshape(near[::2, ::2].shape)
+        for_any = np.bitwise_or.reduce(has_mass[group], axis=0)
+        near[::2, ::2] = np.unpackbits(for_any, count=len(second)).reshape(near[::2, ::2].shape)
         near = ndimage.maximum_filter(near, 3).ravel()
         log_likelihood[group] = log_integral(log_joint(images[group], logit[near], log_empty[near]), cell)
     return Quadrature(log_likelihood, coarse)
