@@ -17,13 +17,13 @@ AXES = {1: ("z", "digit, 0 to 9"), 2: ("z₁", "z₂"), "more": ("1st component"
 def summarize(model: SimpleNamespace) -> tf.Tensor:
     """For TensorBoard: histograms of the codes of the images fed, and pictures of samples and reconstructions."""
     with tf.name_scope("summary"):
-        pairs = tf.concat([model.images, model.dist.mean()], axis=1)  # each image over its reconstruction
+        pairs = tf.concat([model.images[:10], model.dist.mean()[:10]], axis=1)  # each image over its reconstruction
         return tf.summary.merge(
             [
                 tf.summary.histogram("code_mean", model.mean),
                 tf.summary.histogram("code_stddev", model.stddev),
                 tf.summary.image("samples", side_by_side(model.samples), max_outputs=1),
-                tf.summary.image("reconstructions", side_by_side(pairs[:10]), max_outputs=1),
+                tf.summary.image("reconstructions", side_by_side(pairs), max_outputs=1),
             ]
         )
 

@@ -50,8 +50,8 @@ def decode(session: tf.Session, model: SimpleNamespace, codes: np.ndarray) -> tu
     logits = tf.reshape(model.dist.distribution.logits, [-1, 784])
     fetches = [logits, model.prior.log_prob(model.code) - tf.reduce_sum(tf.nn.softplus(logits), axis=1)]
     logit, log_empty = np.empty([len(codes), 784], np.float32), np.empty(len(codes), np.float32)
-    for start in range(0, len(codes), 2_000):
-        some = slice(start, start + 2_000)
+    for start in range(0, len(codes), 1_000):
+        some = slice(start, start + 1_000)
         logit[some], log_empty[some] = session.run(fetches, {model.code: codes[some]})
     return logit, log_empty
 

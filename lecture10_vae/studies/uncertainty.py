@@ -137,8 +137,10 @@ def turn(images: np.ndarray, degrees: float) -> np.ndarray:
     """
     pixels = np.eye(784, dtype=np.float32).reshape(784, 28, 28)
     turned = ndimage.rotate(pixels, degrees, axes=(2, 1), reshape=False, order=1).reshape(784, 784)
-    rotated = mnist.empty_images(len(images))
-    rotated.reshape(-1, 784)[:] = images.reshape(-1, 784) @ sparse.csr_array(turned)
+    turned, rotated = sparse.csr_array(turned), mnist.empty_images(len(images))
+    for start in range(0, len(images), 1_000):  # as the product takes three times the memory of its images
+        some = slice(start, start + 1_000)
+        rotated[some] = (images[some].reshape(-1, 784) @ turned).reshape(-1, 28, 28)
     return rotated
 
 
