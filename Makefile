@@ -39,8 +39,9 @@ studies: .venv/authors
 	$(BIN)/python -m lectures.source.studies
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
+# By worksteal a file's tests stay in one process, which trains what they share once, until another has nothing to do.
 test: .venv/authors
-	$(BIN)/python -m pytest --numprocesses 2 --ignore-glob 'tests/test_notebooks*.py'
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore-glob 'tests/test_notebooks*.py'
 	$(BIN)/python -m pytest --numprocesses 2 tests/test_notebooks*.py
 
 test-slow: .venv/authors
