@@ -12,13 +12,21 @@ ANEW := anew
 endif
 
 .PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
-.PHONY: notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: paper-aevb paper-beta notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
 
 distributions regression classification lower_bound variational_inference bayesian_network: .venv/ready
 	$(BIN)/python lecture10_vae/$@.py
+
+# Figure 2 of Kingma and Welling 2014
+paper-aevb: .venv/ready
+	$(BIN)/python lecture10_vae/beyond/aevb.py
+
+# beta and collapse: Higgins et al. 2017, Alemi et al. 2018, Sonderby et al. 2016
+paper-beta: .venv/ready
+	$(BIN)/python lecture10_vae/beyond/rate_distortion.py
 
 # The VAE comes before variational_inference, which measures it.
 lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
