@@ -287,6 +287,14 @@ def read_config(logdir: Path) -> dict | None:
     return config if ours else None
 
 
+def refuse_run(logdir: Path) -> None:
+    """Raises UserError if a folder that is to hold the folders of several runs is itself that of one."""
+    if Path(logdir).is_file() or read_config(logdir):
+        raise UserError(
+            f"{logdir} is no folder for several runs: choose another --logdir ({_next_to(logdir)} is free)."
+        )
+
+
 def _memory_needed() -> int:
     """About how many bytes the default graph takes: its variables, their gradients, and 10,000 images' way through."""
     variables = sum(variable.dtype.size * variable.shape.num_elements() for variable in tf.global_variables())
