@@ -112,7 +112,7 @@ def describe(numbers: dict[str, dict]) -> str:
 def main(
     epochs: int = 15,
     warm_up: int = 10,
-    long_epochs: int = 50,
+    long_epochs: int = 40,
     seeds: int = 3,
     batch_size: int = 100,
     hidden_size: int = 100,
