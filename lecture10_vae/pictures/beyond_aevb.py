@@ -25,13 +25,14 @@ def draw(numbers: dict[int, dict]):
             ):
                 bounds = np.array(of_size["curves"][f"{part}_elbo_nats"])
                 axes.plot(seen[seen > 0], bounds[seen > 0], color=color, marker=marker, markersize=6, label=label)
-            axes.set(xscale="log", title=f"{code_size} code dimensions", ylim=(LOWEST, HIGHEST))
+            axes.set(xscale="log", ylim=(LOWEST, HIGHEST), xlabel="training images seen")
+            axes.set_title(f"{code_size} code dimensions")
             axes.xaxis.set_major_locator(LogLocator())
             axes.xaxis.set_minor_formatter(NullFormatter())
             axes.grid(alpha=0.4)
-        picture.supxlabel("training images seen", fontsize="medium")
+            axes.label_outer()
         picture.supylabel("bound in nats per image", fontsize="medium")
-        picture.legend(*panels[0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+        panels[0].legend(loc="upper left")
     return picture
 
 
@@ -45,8 +46,8 @@ def draw_divergences(numbers: dict[int, dict]):
             divergences = of_size["kl_by_dimension_nats"]
             places = np.arange(1, len(divergences) + 1)
             axes.plot(places, divergences, color=color, marker=marker, label=f"{code_size} dimensions")
-        axes.set(
-            xscale="log", xlabel="code dimension, the largest divergence first", ylabel="KL in nats per test image"
-        )
+        axes.set(xlabel="code dimension, the largest divergence first", ylabel="KL in nats per test image")
+        axes.set_xscale("log")
+        axes.set_xticks([1, 10, 100], ["1", "10", "100"])
         axes.legend(loc="upper right")
     return picture
