@@ -1,14 +1,20 @@
 """beta and collapse: what a weight on the divergence does to the VAE of slides 22-26, and to the dimensions in use.
 
 The step maximizes reconstruction - beta * kl in place of the bound (Higgins et al. 2017, "beta-VAE"). By Alemi et al.
-2018, "Fixing a Broken ELBO", kl is a rate, how many nats a code takes, -reconstruction a distortion, how many nats are
-then missing of the image, and -elbo their sum. A small beta buys less distortion by a higher rate, a large one saves
-rate. Only beta = 1 maximizes the bound, and where the decoder learns to the end no other beta comes to a better one.
+2018, "Fixing a Broken ELBO", kl is a rate, how many nats a code takes; -reconstruction is a distortion, how many nats
+of the image are then missing; and -elbo is their sum. A small beta buys less distortion at a higher rate, a large one
+saves rate. Only beta = 1 maximizes the bound itself.
 
 A warm-up (Bowman et al. 2016; Sonderby et al. 2016) lets beta rise from 0 to 1 over the first epochs, so that the
 divergence does not close dimensions of the code before the decoder has a use for them. It is tried on 50 dimensions.
 
     python lecture10_vae/beyond/rate_distortion.py
+
+After 15 epochs, on test images with grey pixels, mean of seeds 0 to 2, beta = 0.25, 1 and 4 come to rates of 8.9, 5.6
+and 3.5 nats and to distortions of 149.9, 153.5 and 158.4. The bounds of beta = 0.25 to 2 are between -159.1 and -158.0,
+about as far apart as those of two seeds; that of 4 is -161.9. Of 50 dimensions 24 are in use after 40 epochs without a
+warm-up, and 29 with one over 10 epochs; their bounds are -107.5 and -108.9, so that here the dimensions which a warm-up
+keeps in use do not pay. A quarter of an hour on two cores.
 """
 
 import itertools
