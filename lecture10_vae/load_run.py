@@ -37,19 +37,26 @@ def load_run(logdir: Path | str = "runs/vae", epoch: int | None = None) -> tuple
     """
     logdir = Path(logdir).expanduser()
     config = read_config(logdir)
-    if config is None or not (HERE / f"{config['script']}.py").exists():
+    script = config and _find(f"{config['script']}.py")
+    if script is None:
         raise UserError(f"{logdir} holds no run of a script of the lecture: train one, or give another folder.")
     files = {place.rpartition(" ")[2] for place in config["source"]}
-    now = sources.digests(*(str(HERE / file) for file in sorted(files)))
+    now = sources.digests(*filter(None, map(_find, sorted(files))))
     if change := sources.describe_change({"source": config["source"]}, {"source": now}):
         raise UserError(f"{logdir} holds a run of other code: {change}. Train it anew, with another --logdir.")
     saved = checkpoints.read_newest(logdir) if epoch is None else checkpoints.read(logdir, epoch)
     if saved is None:
         raise UserError(f"{logdir} holds no {'epoch' if epoch is None else f'epoch {epoch}'} that can be read.")
-    build_graph = importlib.import_module(f"lecture10_vae.{config['script']}").build_graph
+    place = script.relative_to(HERE).with_suffix("").parts
+    build_graph = importlib.import_module(".".join(["lecture10_vae", *place])).build_graph
     arguments = {name: config[name] for name in inspect.signature(build_graph).parameters if name in config}
     with tf.Graph().as_default() as graph:
         model = build_graph(**arguments)
     session = tf.Session(graph=graph)
     checkpoints.load(session, saved)
     return session, model
+
+
+def _find(file: str) -> Path | None:
+    """A script's file, among the lecture's or beyond them; None if there is none."""
+    return next((path for path in (HERE / file, HERE / "beyond" / file) if path.exists()), None)

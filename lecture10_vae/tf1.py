@@ -176,4 +176,4 @@ def run_in_parts(
     return np.concatenate([session.run(tensor, some) for some in fed])
 
 
-__all__ = ["BATCHES_PER_RUN", "each_batch", "run_in_parts", "set_random_seed", "tf", "tfd"]
+__all__ = ["BATCHES_PER_RUN", "each_batch", "run_in_parts", "set_random_seed", "tf", "tfd", "tfp"]

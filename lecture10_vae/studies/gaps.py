@@ -41,7 +41,12 @@ def average_bound(session: tf.Session, model: SimpleNamespace, feed: dict, draws
 
 
 def infer_images(
-    session: tf.Session, each_image: SimpleNamespace, images: np.ndarray, start: Gaussian | None = None, steps=400
+    session: tf.Session,
+    each_image: SimpleNamespace,
+    images: np.ndarray,
+    start: Gaussian | None = None,
+    steps: int = 400,
+    rate: float = 0.1,
 ) -> tuple[dict[int, float], float]:
     """Fits mean and stddev of each image, theta fixed: from the prior, or from a start, on.
 
@@ -62,7 +67,7 @@ def infer_images(
             elbo_by_step[step] = float(average_bound(session, each_image, feed, draws=10).mean())
         started = time.perf_counter()
         if step < steps:  # a rate that falls to 0 lets the noise of the samples average out
-            session.run(infer, feed | {each_image.rate: 0.1 * (1 - step / steps)})
+            session.run(infer, feed | {each_image.rate: rate * (1 - step / steps)})
         seconds += time.perf_counter() - started
     return elbo_by_step, seconds
 

@@ -22,26 +22,38 @@ class Estimate(NamedTuple):
     bound: np.ndarray  # [N], the mean bound of as many samples at a time as the model is trained with
     elbo: np.ndarray  # [N], the same of one: slide 22
     half: np.ndarray  # [N], as log_likelihood, by half of the samples at a time: what more samples would still add
-    error: np.ndarray  # [N], standard error of log_likelihood
+    error: np.ndarray  # [N], standard error of log_likelihood, as far as these samples tell
+    elbo_error: np.ndarray  # [N], standard error of elbo
 
 
 def estimate(
-    session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, samples: int = 5_000, at_a_time: int = 1, seed=1
+    session: tf.Session,
+    model: SimpleNamespace,
+    pixels: np.ndarray,
+    samples: int = 5_000,
+    at_a_time: int = 1,
+    seed=1,
+    index: np.ndarray | None = None,
 ) -> Estimate:
-    """What `samples` codes of each image come to; pixels are bytes [N, 28, 28], black or white."""
+    """What `samples` codes of each image come to; pixels are bytes [N, 28, 28], black or white.
+
+    The index [N] is of a model that has one, whose posteriors are variables of their own, not an encoder's.
+    """
+    rows = {model.images: pixels} if index is None else {model.images: pixels, model.index: index.astype(np.int32)}
     with session.graph.as_default():
         noise_seed = tf.placeholder(tf.int32, [2])
         log_weights = model.log_weights(model.posterior.sample(TOGETHER, seed=noise_seed))  # [TOGETHER, 20]
-        fed = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
-        weigh = each_batch(log_weights, 20, dict(zip((model.images, noise_seed), fed, strict=True)))
+        fed = [tf.placeholder(values.dtype, [None, *values.shape[1:]]) for values in rows.values()]
+        fed_seeds = tf.placeholder(tf.int32, [None])
+        weigh = each_batch(log_weights, 20, {**dict(zip(rows, fed, strict=True)), noise_seed: fed_seeds})
     parts = []
     for start in tqdm(range(0, len(pixels), 20), "ln P(x)", disable=None, leave=False):
-        some = pixels[start : start + 20]
+        some = [values[start : start + 20] for values in rows.values()]
         rounds = -(-samples // TOGETHER)
         seeds = [number for i in range(rounds) for number in (seed, start * rounds + i)]
-        repeated = np.tile(some, (rounds, 1, 1))
-        values = session.run(weigh, dict(zip(fed, (repeated, seeds), strict=True)))
-        parts.append(summarize(values.reshape(-1, len(some))[:samples], at_a_time))
+        repeated = [np.tile(values, (rounds, *[1] * (values.ndim - 1))) for values in some]
+        values = session.run(weigh, {**dict(zip(fed, repeated, strict=True)), fed_seeds: seeds})
+        parts.append(summarize(values.reshape(-1, len(some[0]))[:samples], at_a_time))
     return Estimate(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
@@ -51,9 +63,9 @@ def summarize(log_weights: np.ndarray, at_a_time: int = 1) -> Estimate:
     mean = log_mean(log_weights, samples)
     # By the delta method: the relative error of a mean weight is the error of its logarithm
     error = np.sqrt((np.exp(2 * (log_weights - mean)).mean(axis=0) - 1) / samples)
-    return Estimate(
-        mean, log_mean(log_weights, at_a_time), log_mean(log_weights, 1), log_mean(log_weights, samples // 2), error
-    )
+    elbo_error = log_weights.std(axis=0, ddof=1, dtype=np.float64) / np.sqrt(samples)
+    bound, elbo, half = (log_mean(log_weights, count) for count in (at_a_time, 1, samples // 2))
+    return Estimate(mean, bound, elbo, half, error, elbo_error)
 
 
 def log_mean(log_weights: np.ndarray, at_a_time: int) -> np.ndarray:

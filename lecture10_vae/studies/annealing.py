@@ -1,0 +1,118 @@
+"""ln P(x) of images by annealed importance sampling (AIS; Neal 2001, on decoders Wu et al. 2017).
+
+Importance sampling (importance.py) needs a Q(z) that is nowhere far below P(z|x). AIS needs none: it leads codes from a
+start S(z) to P(z|x) through T distributions between them, by Hamiltonian Monte Carlo, and weighs them on the way:
+
+    ln p_t(z) = (1 - b_t) ln S(z) + b_t ln P(x,z) + const.,    0 = b_0 < b_1 < ... < b_T = 1
+    ln w = sum_t (b_t - b_(t-1)) (ln P(x,z_t) - ln S(z_t)),    z_1 from S, z_(t+1) by a move that leaves p_t as it is
+
+The mean of w is P(x) exactly. So the logarithm of a mean over chains is, in the mean, a lower bound of ln P(x), as the
+one by importance sampling is; better moves and more of them make it tighter.
+
+A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as beyond/iwae.py names them.
+"""
+
+from types import SimpleNamespace
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from lecture10_vae.studies import importance
+from lecture10_vae.tf1 import tf, tfd, tfp
+
+TOGETHER = 20  # images, each with all of its chains
+ACCEPTED = 0.65  # of the moves: where Hamiltonian Monte Carlo gets furthest for its cost (Beskos et al. 2013)
+FIRST_STEP = 0.3  # in units of the distribution's stddev
+GAIN = 0.1  # by which the pilot corrects it
+
+
+class Estimate(NamedTuple):
+    """Of N images, in nats."""
+
+    log_likelihood: np.ndarray  # [N], ln of the mean weight of all chains: in the mean, a lower bound of ln P(x)
+    half: np.ndarray  # [N], the same by half of the chains at a time
+    error: np.ndarray  # [N], standard error of log_likelihood
+    accepted: np.ndarray  # [N], the share of moves that were
+
+
+def schedule(distributions: int, power: float = 4.0) -> np.ndarray:
+    """b_0 to b_T: from the prior on ln P(x,z) changes most at first, and the steps are small there."""
+    return np.linspace(0, 1, distributions + 1, dtype=np.float32) ** np.float32(power)
+
+
+def build_graph(
+    model: SimpleNamespace,
+    start: tfd.Distribution,
+    places: np.ndarray,
+    chains: int = 16,
+    leapfrog_steps: int = 5,
+) -> SimpleNamespace:
+    """AIS from a start S(z) with batch shape [N], as one compiled operation. Returns everything below by its name.
+
+    A leapfrog step is as long in each dimension as p_t is wide there, by a guess from the encoder: were P(x|z) Gaussian
+    with the encoder's posterior, that would be its stddev. A poor guess costs moves, and leaves the mean of w as it is.
+    """
+    step_sizes = tf.placeholder(tf.float32, [len(places) - 1], "step_sizes")  # of each move
+    gain = tf.placeholder_with_default(0.0, [], "gain")  # above 0 they adapt: then w is not exact, as moves look back
+    noise_seed = tf.placeholder(tf.int32, [2], "noise_seed")
+    ends = 1 / start.stddev() ** 2, 1 / model.posterior.stddev() ** 2  # the precision of S and of the posterior
+
+    def log_joint(code):
+        return model.prior.log_prob(code) + model.decoder(code).log_prob(model.images)
+
+    def move(i, code, log_weight, accepted, adapted, used):
+        before, place = tf.gather(places, i), tf.gather(places, i + 1)
+        log_weight += (place - before) * (log_joint(code) - start.log_prob(code))
+        step_size = adapted * step_sizes[i]
+        kernel = tfp.mcmc.HamiltonianMonteCarlo(
+            lambda code: (1 - place) * start.log_prob(code) + place * log_joint(code),
+            step_size / tf.sqrt((1 - place) * ends[0] + place * ends[1]),
+            leapfrog_steps,
+        )
+        # The kernel's results hold ln p_(t-1) of the code: they must be made anew, as p_t is another density
+        move_seed = tf.random.experimental.stateless_fold_in(noise_seed, i + 1)
+        code, results = kernel.one_step(code, kernel.bootstrap_results(code), move_seed)
+        chance = tf.exp(tf.minimum(results.log_accept_ratio, 0.0))  # [chains, N]
+        chance = tf.where(tf.math.is_nan(chance), tf.zeros_like(chance), chance)
+        adapted *= tf.exp(gain * (tf.reduce_mean(chance) - ACCEPTED))
+        return i + 1, code, log_weight, accepted + chance, adapted, used.write(i, step_size)
+
+    def anneal():
+        code = start.sample(chains, seed=tf.random.experimental.stateless_fold_in(noise_seed, 0))
+        nothing = tf.zeros_like(code[..., 0])
+        used = tf.TensorArray(tf.float32, len(places) - 1)
+        state = tf.while_loop(
+            lambda i, *_: i < len(places) - 1, move, [0, code, nothing, nothing, tf.constant(1.0), used]
+        )
+        return state[1], state[2], state[3] / (len(places) - 1), state[5].stack()
+
+    code, log_weight, accepted, used_step_sizes = tf.function(anneal, jit_compile=True, autograph=False)()
+    return SimpleNamespace(**locals())
+
+
+def find_step_sizes(session: tf.Session, graph: SimpleNamespace, feed: dict, seed: int = 2) -> np.ndarray:
+    """The step size of each move by which a pilot accepts as many as it should: other chains than those that count."""
+    first = np.full(len(graph.places) - 1, FIRST_STEP, np.float32)
+    pilot = {graph.step_sizes: first, graph.gain: GAIN, graph.noise_seed: [seed, -1]}
+    return session.run(graph.used_step_sizes, feed | pilot)
+
+
+def estimate(session: tf.Session, graph: SimpleNamespace, rows: dict[tf.Tensor, np.ndarray], seed: int = 1) -> Estimate:
+    """ln P(x) of N images.
+
+    Args:
+        graph: of `build_graph`.
+        rows: what is fed, N rows each: the images, as the graph takes them, and what else its start depends on.
+    """
+    count = len(next(iter(rows.values())))
+    step_sizes, parts = None, []
+    for first in tqdm(range(0, count, TOGETHER), "AIS", disable=None, leave=False):
+        feed = {tensor: values[first : first + TOGETHER] for tensor, values in rows.items()}
+        if step_sizes is None:
+            step_sizes = find_step_sizes(session, graph, feed)
+        feed |= {graph.step_sizes: step_sizes, graph.noise_seed: [seed, first]}
+        log_weight, accepted = session.run([graph.log_weight, graph.accepted], feed)
+        weighed = importance.summarize(log_weight)
+        parts.append((weighed.log_likelihood, weighed.half, weighed.error, accepted.mean(axis=0)))
+    return Estimate(*(np.concatenate(part) for part in zip(*parts, strict=True)))
