@@ -12,7 +12,8 @@ ANEW := anew
 endif
 
 .PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
-.PHONY: paper-aevb paper-beta notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
+.PHONY: notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
 vae: .venv/ready
 	$(BIN)/python lecture10_vae/vae.py
@@ -30,6 +31,10 @@ paper-beta: .venv/ready
 
 # The VAE comes before variational_inference, which measures it.
 lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
+
+# Measures the model of lecture10_vae/beyond/iwae.py; where there is none, it says how to make one.
+paper-cremer: .venv/ready
+	$(BIN)/python lecture10_vae/beyond/cremer.py
 
 # Opens the notes in the browser; they are made already, and need no environment.
 notes:

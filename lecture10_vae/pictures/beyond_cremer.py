@@ -35,8 +35,8 @@ def draw_gaps(numbers: dict):
             for height, value, text in zip((pair[0] / 2, pair[0] + pair[1] / 2), pair, spread, strict=True):
                 box = {"facecolor": "white", "edgecolor": "none", "alpha": 0.85}
                 axes.text(place, height, f"{value:.2f}{text}", ha="center", va="center", bbox=box)
-        axes.set(ylabel="nats per image", title="How far the encoder's bound is below ln P(x)")
-        axes.set_ylim(0, 1.3 * (lower + upper).max())
+        axes.set(ylabel="nats per image", title="How far the encoder's bound is below ln P(x) (± standard error)")
+        axes.set(xlim=(-0.7, 1.7), ylim=(0, 1.3 * (lower + upper).max()))
         axes.legend(loc="upper center")
     return picture
 
@@ -48,10 +48,11 @@ def draw_estimates(measured: Measured):
     panels = (
         ("IS by the encoder", encoder, plotting.BLUE, "o"),
         ("IS by the best Gaussian", best, plotting.ORANGE, "s"),
-        (f"AIS from the prior, {some} images", from_prior, plotting.EXACT, "^"),
+        (f"AIS from the prior: {some}", from_prior, plotting.EXACT, "^"),
     )
     with plotting.new_picture(*plotting.SCREEN) as picture:
-        for axes, (title, estimate, color, marker) in zip(picture.subplots(1, 3, sharey=True), panels, strict=True):
+        grid = picture.subplots(1, 3, sharex=True, sharey=True)
+        for axes, (title, estimate, color, marker) in zip(grid, panels, strict=True):
             count = len(estimate.log_likelihood)
             exact = annealed.log_likelihood[:count]
             error = np.hypot(estimate.error, annealed.error[:count])
@@ -60,6 +61,7 @@ def draw_estimates(measured: Measured):
             axes.errorbar(exact, difference, error, **style)
             axes.axhline(0, color=plotting.GRAY, linewidth=2)
             axes.set_title(f"{title}\nmean {difference.mean():+.2f}")
-        picture.supxlabel("ln P(x) of an image by AIS from the best Gaussian, in nats")
-        picture.axes[0].set_ylabel("nats above that")
+            axes.locator_params(axis="x", nbins=4)
+        picture.supxlabel("ln P(x) of each image by AIS from the best Gaussian, in nats")
+        grid[0].set_ylabel("nats above that, and standard error")
     return picture

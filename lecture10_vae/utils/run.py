@@ -30,8 +30,9 @@ from lecture10_vae.utils.files import write_json
 _PACKAGES = ["tensorflow", "tensorflow-probability", "numpy", "scipy", "matplotlib"]
 _PARTS = ["train", "test", "point_estimate", "walk", "slide"]
 _PICTURES = [  # of all scripts
-    "bound", "confusion", "decoder", "densities", "divergence", "doubtful", "manifold", "outputs", "posteriors",
-    "pruning", "reconstructions", "reliability", "results", "rotation", "steps", "unfamiliar", "walk", "weights",
+    "bound", "confusion", "decoder", "densities", "divergence", "doubtful", "estimates", "gaps", "manifold", "outputs",
+    "posteriors", "pruning", "reconstructions", "reliability", "results", "rotation", "steps", "unfamiliar", "walk",
+    "weights",
 ]  # fmt: skip
 _PROJECTOR = ["codes.tsv", "labels.tsv", "digits.png", "projector_config.pbtxt"]
 

@@ -1,0 +1,177 @@
+"""The gaps of Cremer et al. and annealed importance sampling, where ln P(x) is known: in closed form, by quadrature."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from lecture10_vae.beyond import cremer, iwae
+from lecture10_vae.load_run import load_run
+from lecture10_vae.pictures import beyond_iwae
+from lecture10_vae.studies import annealing, gaps, importance, suboptimality
+from lecture10_vae.studies.gaussians import Gaussian
+from lecture10_vae.studies.training import train
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import mnist
+from lecture10_vae.utils.command_line import UserError
+
+NOISE = 0.5
+
+
+def linear_model(weights):
+    """x = z W + noise, z from N(0, I): all is Gaussian; `posterior` has the posterior's variances, but mean 0."""
+    code_size, pixels = weights.shape
+    precision = np.eye(code_size) + weights @ weights.T / NOISE**2
+    images = tf.placeholder(tf.float32, [None, pixels])
+    prior = tfd.MultivariateNormalDiag(tf.zeros([code_size]), tf.ones([code_size]))
+    zeros = tf.zeros_like(images[:, :code_size])
+    posterior = tfd.MultivariateNormalDiag(zeros, zeros + np.sqrt(np.diag(np.linalg.inv(precision))).astype("f"))
+
+    def decoder(code):
+        return tfd.MultivariateNormalDiag(tf.einsum("kni,ij->knj", code, weights), NOISE * tf.ones([pixels]))
+
+    return SimpleNamespace(**locals())
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """The model, eight images of it, and their ln P(x)."""
+    rng = np.random.default_rng(0)
+    weights = rng.normal(size=[5, 12]).astype(np.float32)
+    images = rng.normal(size=[8, 5]) @ weights + NOISE * rng.normal(size=[8, 12])
+    exact = multivariate_normal(np.zeros(12), weights.T @ weights + NOISE**2 * np.eye(12)).logpdf(images)
+    with tf.Graph().as_default(), tf.Session() as session:
+        yield session, linear_model(weights), images.astype(np.float32), exact
+
+
+def test_mean_weight_of_annealing_is_the_evidence_of_a_linear_gaussian_model(linear):
+    session, model, images, exact = linear
+    start = tfd.MultivariateNormalDiag(model.zeros, tf.ones_like(model.zeros))
+    graph = annealing.build_graph(model, start, annealing.schedule(40), chains=1_000)
+    annealed = annealing.estimate(session, graph, {model.images: images})
+    distance = annealed.log_likelihood - exact
+    assert annealed.error.max() < 0.35
+    assert np.abs(distance / annealed.error).max() < 4
+    # Over five seeds the mean's distance has a mean of MEASURED and a stddev of MEASURED
+    assert abs(distance.mean()) < 0.25
+    assert annealed.accepted.mean() > 0.5
+
+
+def test_more_distributions_tighten_the_bound_of_a_single_chain(linear):
+    session, model, images, exact = linear
+    means = []
+    for distributions in (10, 80):
+        start = tfd.MultivariateNormalDiag(model.zeros, tf.ones_like(model.zeros))
+        graph = annealing.build_graph(model, start, annealing.schedule(distributions), chains=100)
+        feed = {model.images: images, graph.noise_seed: [3, 0], graph.step_sizes: np.full(distributions, 0.3)}
+        means.append(session.run(graph.log_weight, feed).mean())  # ln w of one chain at a time
+    assert means[0] < means[1] - 1 < exact.mean() - 1
+
+
+def test_best_gaussian_of_a_linear_gaussian_model_is_the_one_of_theory(linear):
+    session, model, images, exact = linear
+    each_image = cremer.build_graph(model, len(images))
+    session.run(tf.global_variables_initializer())
+    start = Gaussian(np.zeros([8, 5]), np.ones([8, 5]))
+    gaps.infer_images(session, each_image, images, start, steps=400, rate=0.1)
+    feed = {model.images: images, each_image.index: np.arange(8)}
+    mean, stddev = session.run([each_image.posterior.mean(), each_image.posterior.stddev()], feed)
+    # KL[Q||P(z|x)] is least where the means agree, and each precision is the diagonal's element
+    precision = model.precision
+    np.testing.assert_allclose(mean, images @ model.weights.T / NOISE**2 @ np.linalg.inv(precision), atol=0.02)
+    np.testing.assert_allclose(stddev, np.tile(np.diag(precision) ** -0.5, (8, 1)), rtol=0.05)
+    gap = (np.log(np.diag(precision)).sum() - np.linalg.slogdet(precision)[1]) / 2
+    bound = gaps.average_bound(session, each_image, feed, draws=400, first_draw=1_000)
+    assert (exact - bound).mean() == pytest.approx(gap, abs=0.05)
+
+
+@pytest.fixture(scope="module")
+def small_model(small_mnist):
+    """A decoder with codes of two dimensions, trained a little, ten black and white images, and their ln P(x)."""
+    data = small_mnist["train"]
+    data = data._replace(pixels=mnist.binarize(data.pixels, 0))
+    pixels = mnist.binarize(small_mnist["test"].pixels[:10], 0)
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = iwae.build_graph(code_size=2, hidden_size=50)
+        train(session, model.optimize, data, 5, model.images)
+        axis = np.linspace(-6, 6, 161, dtype=np.float32)
+        codes = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 1, 2)
+        joint = model.decoder(tf.constant(codes)).log_prob(model.images) + model.prior.log_prob(codes)
+        rows = [session.run(joint, {model.images: image[np.newaxis] / 255})[:, 0] for image in pixels]
+        yield session, model, pixels, logsumexp(rows, axis=1) + 2 * np.log(axis[1] - axis[0])
+
+
+def test_all_estimates_meet_the_quadrature_of_a_decoder_of_two_dimensions(small_model):
+    session, model, pixels, exact = small_model
+    with session.graph.as_default():
+        images, index = pixels / np.float32(255), np.arange(len(pixels))
+        each_image = cremer.build_graph(model, len(pixels))
+        session.run(tf.variables_initializer([*each_image.every_posterior.trainable_variables]))
+        encoder = Gaussian(*session.run([model.posterior.mean(), model.posterior.stddev()], {model.images: images}))
+        gaps.infer_images(session, each_image, images, encoder, steps=150, rate=0.05)
+        by_encoder = importance.estimate(session, model, pixels, 2_000)
+        by_best = importance.estimate(session, each_image, pixels, 2_000, index=index)
+        graph = annealing.build_graph(model, each_image.posterior, annealing.schedule(10, 1), chains=50)
+        annealed = annealing.estimate(session, graph, {model.images: images, each_image.index: index.astype(np.int32)})
+    for estimate in (by_encoder, by_best, annealed):
+        assert np.abs(estimate.log_likelihood - exact).mean() < 0.1
+    assert (by_encoder.elbo < exact + 4 * by_encoder.elbo_error).all()
+    assert (by_best.elbo < exact + 4 * by_best.elbo_error).all()
+    assert by_best.elbo.mean() > by_encoder.elbo.mean()
+
+
+def test_bound_has_its_standard_error():
+    log_weights = np.random.default_rng(0).normal(size=[400, 3])
+    np.testing.assert_allclose(
+        importance.summarize(log_weights).elbo_error, log_weights.std(axis=0, ddof=1) / 20, rtol=1e-6
+    )
+
+
+def test_gaps_add_up_and_errors_are_of_the_mean():
+    rng = np.random.default_rng(0)
+    weighed = [importance.summarize(rng.normal(mean, 1, size=[50, 4])) for mean in (-90, -88)]
+    annealed = annealing.Estimate(*rng.normal(-85, 1, size=[2, 4]), np.full(4, 0.2), np.full(4, 0.7))
+    some = annealing.Estimate(*(values[:3] for values in annealed))
+    numbers = suboptimality.summarize(suboptimality.Measured(*weighed, annealed, some, {0: -90.0}))
+    both = numbers["approximation_gap_nats"] + numbers["amortization_gap_nats"]
+    assert both == pytest.approx(numbers["inference_gap_nats"])
+    assert both == pytest.approx(annealed.log_likelihood.mean() - weighed[0].elbo.mean())
+    assert numbers["log_likelihood_sampling_error_nats"] == pytest.approx(0.1)  # 0.2 / sqrt(4)
+    of_each = weighed[1].elbo - weighed[0].elbo
+    assert numbers["amortization_gap_standard_error_nats"] == pytest.approx(of_each.std(ddof=1) / 2)
+    assert numbers["annealed_over_from_prior_nats"] == 0
+    assert "approximation gap" in suboptimality.describe(numbers)
+
+
+@pytest.fixture
+def trained_run(tmp_path, on_small_mnist, monkeypatch):
+    monkeypatch.setattr(beyond_iwae, "draw", lambda *arguments: None)
+    iwae.main(epochs=1, test_images=20, importance_samples=50, logdir=tmp_path / "k1")
+    return tmp_path / "k1"
+
+
+def test_short_form_measures_a_model_trained_for_an_epoch(trained_run, tmp_path):
+    short = {"test_images": 20, "prior_images": 20, "steps": 100, "importance_samples": 500}
+    short |= {"chains": 4, "distributions": 10, "prior_distributions": 40}
+    before = load_run(trained_run)
+    numbers = cremer.main(run=trained_run, logdir=tmp_path / "out", **short)
+    assert json.loads((tmp_path / "out" / "results.json").read_text())["model"]["epoch"] == 1
+    assert {path.name for path in (tmp_path / "out" / "pictures").iterdir()} == {"gaps.png", "estimates.png"}
+    # The decoder that is measured is the trained one, and stays it
+    session, model = before
+    pixels = mnist.binarize(mnist.load("test").pixels, iwae.BINARIZATION)[:20]
+    assert importance.estimate(session, model, pixels, 500).elbo.mean() == pytest.approx(
+        numbers["encoder_elbo_nats"], abs=0.3
+    )
+    # MEASURED over seeds
+    assert -1 < numbers["approximation_gap_nats"] < 3
+    assert numbers["amortization_gap_nats"] > 0
+    assert abs(numbers["annealed_over_from_prior_nats"]) < 3
+
+
+def test_folder_without_a_model_says_how_to_make_one(tmp_path):
+    with pytest.raises(UserError, match=r"holds no run of iwae\.py: python lecture10_vae/beyond/iwae\.py"):
+        cremer.main(run=tmp_path, logdir=tmp_path / "out")
