@@ -208,11 +208,11 @@ class Run:
             checkpoints.load(session, saved)
         return saved is not None
 
-    def finish(self, picture: str, **results) -> dict:
+    def finish(self, picture: str | None, **results) -> dict:
         """Writes results.json: `results`, the configuration, the seconds of training, and the versions it ran on.
 
         Args:
-            picture: the file in pictures/ to name on the screen.
+            picture: the file in pictures/ to name on the screen; None for one run of many.
         """
         results |= {name: value for name, value in self.config.items() if name != "source"}
         if self.history:
@@ -220,7 +220,8 @@ class Run:
             results["seconds"] = round(sum(epoch["seconds"] for epoch in self.history), 1)
         results["versions"] = {package: metadata.version(package) for package in _PACKAGES}
         write_json(self.logdir / "results.json", results)
-        print(f"Picture: {self.pictures_dir / picture}\nCurves: make tensorboard (or lecture10_vae/show_runs.py)")
+        if picture is not None:
+            print(f"Picture: {self.pictures_dir / picture}\nCurves: make tensorboard (or lecture10_vae/show_runs.py)")
         return results
 
     def _refuse_what_is_not_ours(self) -> None:
