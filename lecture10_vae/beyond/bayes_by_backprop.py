@@ -106,31 +106,28 @@ def draw_signs(shape: list, seed: tf.Tensor) -> tf.Tensor:
     return 2 * tf.cast(bits, tf.float32) - 1
 
 
-def define_layer(inputs, units, prior, draw, initial_stddev, noise_seed):
-    """A layer's sums [N, units], and Q(weights) and its divergence. TFP's own layers have no seed that moves on."""
-    inputs = tf.pad(inputs, [[0, 0], [0, 1]], constant_values=1)  # the bias has a distribution, too
-    shape = [inputs.shape[1], units]
-    mean = tf.get_variable("mean", shape, initializer=tf.initializers.he_normal())
+def make_posterior(inputs: int, units: int, initial_stddev: float) -> tfd.Distribution:
+    """Q(weights) of a layer, [inputs + 1, units], the last row for the bias. Slide 28."""
+    mean = tf.get_variable("mean", [inputs + 1, units], initializer=tf.initializers.he_normal())
     initial = tf.constant_initializer(np.log(np.expm1(initial_stddev)))
-    stddev = tf.get_variable("stddev", shape, initializer=initial)
-    posterior = tfd.Normal(tf.identity(mean), tf.nn.softplus(stddev))
-    weights_seed, *seeds = tf.unstack(tf.random.experimental.stateless_split(noise_seed, 3), 3)
-    weights = posterior.sample(seed=weights_seed)
-    return draw_sums(inputs, posterior, weights, draw, seeds), posterior, make_divergence(posterior, prior, weights)
+    stddev = tf.get_variable("stddev", [inputs + 1, units], initializer=initial)
+    return tfd.Normal(tf.identity(mean), tf.nn.softplus(stddev))
 
 
-def define_network(images, draw, hidden_size, prior, initial_stddev, noise_seed):
-    """P(label|image) for images [N, 28, 28] in [0, 1], each layer's Q(weights), and the divergence of all, in nats."""
-    values = tf.layers.flatten(images) * (255 / 126)  # the paper divides bytes by 126
-    posteriors, divergences = [], []
-    for layer, units in enumerate([hidden_size, hidden_size, 10]):
-        with tf.variable_scope(f"layer_{layer + 1}"):
-            layer_seed = tf.random.experimental.stateless_fold_in(noise_seed, layer)
-            values = tf.nn.relu(values) if layer > 0 else values
-            values, posterior, divergence = define_layer(values, units, prior, draw, initial_stddev, layer_seed)
-        posteriors.append(posterior)
-        divergences.append(divergence)
-    return tfd.Categorical(logits=values), posteriors, tf.add_n(divergences)
+def define_network(images, posteriors, draw, noise_seed):
+    """P(label|image) for images [N, 28, 28] in [0, 1], and a draw of each layer's weights, from its Q(weights).
+
+    TFP has such layers, DenseFlipout say; theirs have no seed that moves on with the steps.
+    """
+    values, drawn = tf.layers.flatten(images) * (255 / 126), []  # the paper divides bytes by 126
+    for layer, posterior in enumerate(posteriors):
+        layer_seed = tf.random.experimental.stateless_fold_in(noise_seed, layer)
+        weights_seed, *seeds = tf.unstack(tf.random.experimental.stateless_split(layer_seed, 3), 3)
+        drawn.append(posterior.sample(seed=weights_seed))
+        values = tf.nn.relu(values) if layer > 0 else values
+        values = tf.pad(values, [[0, 0], [0, 1]], constant_values=1)  # what the bias is a weight of
+        values = draw_sums(values, posterior, drawn[-1], draw, seeds)
+    return tfd.Categorical(logits=values), drawn
 
 
 def define_point_network(images, dropout, hidden_size, noise_seed):
@@ -145,45 +142,49 @@ def define_point_network(images, dropout, hidden_size, noise_seed):
     return tfd.Categorical(logits=tf.layers.dense(values, 10, name="layer_3"))
 
 
-def make_optimizer(name: str, learning_rate: float, step: tf.Tensor, steps: int) -> tf.train.Optimizer:
-    """The paper's SGD, without momentum and at one rate; or Adam, whose rate falls to 0 as a cosine over the steps."""
+def make_optimizer(step: tf.Tensor, name: str = "sgd", learning_rate: float = 0.128, steps: int = 0):
+    """The paper's SGD, without momentum and at one rate; or Adam, whose rate falls to 0 as a cosine over all `steps`.
+
+    The paper's rate 1e-3 is for the sum over a mini-batch of 128 images (equation 8): 0.128 for their mean.
+    """
     if name == "sgd":
         return tf.train.GradientDescentOptimizer(learning_rate)
     return tf.train.AdamOptimizer(tf.train.cosine_decay(learning_rate, step, steps))
 
 
 def build_graph(
-    train_size=60_000, prior=None, draw="local", initial_stddev=0.05, optimizer="sgd", learning_rate=0.128, steps=1_000,
-    hidden_size=400, seed=0,
-) -> SimpleNamespace:  # fmt: skip
+    train_size=60_000, prior=None, draw="local", initial_stddev=0.05, hidden_size=400, seed=0, **optimizer
+) -> SimpleNamespace:
     """The bound for the network with Q(weights), as a static graph. Returns everything below by its name.
 
     Args:
         prior: P(weight); a Gaussian if none is given.
-        learning_rate: for the mean over a mini-batch; for the paper's sum over 128 images, 0.128 is its 1e-3.
-        steps: in all, which Adam must know.
+        optimizer: what else `make_optimizer` takes.
     """
     set_random_seed(seed)
     step = tf.train.get_or_create_global_step()
     with tf.name_scope("noise_seed"):  # new weights at each step, the same in a run repeated
         noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])
-    prior = prior or make_prior("gaussian")
-    network = tf.make_template(
-        "network", define_network, hidden_size=hidden_size, prior=prior, initial_stddev=initial_stddev,
-        noise_seed=noise_seed,
-    )  # fmt: skip
+    prior = prior or make_prior()
+    posteriors = []
+    for layer, (inputs, units) in enumerate(itertools.pairwise([784, hidden_size, hidden_size, 10]), start=1):
+        with tf.variable_scope(f"layer_{layer}"):
+            posteriors.append(make_posterior(inputs, units, initial_stddev))
+
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")  # grey, in [0, 1]
     label = tf.placeholder(tf.int32, [None], "label")
-    dist, posteriors, divergence = network(images, draw)
+    dist, drawn = define_network(images, posteriors, draw, noise_seed)
     with tf.name_scope("elbo"):  # slide 29: an image's share, in nats
         log_prob = tf.reduce_mean(dist.log_prob(label))  # []
-        kl = divergence / train_size  # []
+        layers = zip(posteriors, drawn, strict=True)
+        kl = sum(make_divergence(posterior, prior, weights) for posterior, weights in layers) / train_size  # []
         elbo = log_prob - kl  # []
     with tf.name_scope("optimize"):
-        optimize = make_optimizer(optimizer, learning_rate, step, steps).minimize(-elbo, step)
+        optimize = make_optimizer(step, **optimizer).minimize(-elbo, step)
     with tf.name_scope("output"):
-        probability = network(images, "shared")[0].probs_parameter()  # [N, 10], by one draw of the weights for all
-        mean_probability = network(images, "mean")[0].probs_parameter()  # [N, 10], by Q's mean weights
+        by_draw, _ = define_network(images, posteriors, "shared", noise_seed)
+        by_mean, _ = define_network(images, posteriors, "mean", noise_seed)
+        probability, mean_probability = by_draw.probs_parameter(), by_mean.probs_parameter()  # [N, 10]
     return SimpleNamespace(**locals())
 
 
@@ -199,7 +200,7 @@ def build_point_graph(dropout=0.0, hidden_size=400, learning_rate=0.128, seed=0)
     dist = network(images, dropout)
     log_prob = tf.reduce_mean(dist.log_prob(label))  # [], nats
     with tf.name_scope("optimize"):
-        optimize = make_optimizer("sgd", learning_rate, step, 0).minimize(-log_prob, step)
+        optimize = make_optimizer(step, "sgd", learning_rate).minimize(-log_prob, step)
     with tf.name_scope("output"):
         probability = dist.probs_parameter()  # [N, 10], by one draw of the units left out
         mean_probability = network(images, 0.0).probs_parameter()  # [N, 10], with all units
@@ -255,9 +256,9 @@ def measure_gradients(session: tf.Session, model: SimpleNamespace, batch: mnist.
     """
     gradients, feed = {}, {model.images: batch.images, model.label: batch.labels}
     for draw in DRAWS:
-        dist, posteriors, _ = model.network(model.images, draw)
+        dist, _ = define_network(model.images, model.posteriors, draw, model.noise_seed)
         log_prob = tf.reduce_mean(dist.log_prob(model.label))
-        parameters = [*(layer.loc for layer in posteriors), *(layer.scale for layer in posteriors)]
+        parameters = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
         gradients[draw] = tf.concat([tf.reshape(part, [-1]) for part in tf.gradients(log_prob, parameters)], axis=0)
     numbers = {}
     for state in ("trained", "untrained"):
@@ -327,8 +328,9 @@ def build(config: dict, train_size: int, epochs: int) -> SimpleNamespace:
     if "dropout" in config:
         return build_point_graph(config["dropout"], **given)
     prior = make_prior(config["prior"], config.get("prior_stddev"))
-    given |= {name: config[name] for name in ("draw", "initial_stddev", "optimizer")}
-    return build_graph(train_size, prior, steps=epochs * -(-train_size // config["batch_size"]), **given)
+    steps = epochs * -(-train_size // config["batch_size"])
+    given |= {"name": config["optimizer"], "steps": steps}
+    return build_graph(train_size, prior, config["draw"], config["initial_stddev"], **given)
 
 
 def train_network(session: tf.Session, model: SimpleNamespace, run: Run, train, test, epochs: int) -> None:
