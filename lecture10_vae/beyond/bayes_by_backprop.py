@@ -8,6 +8,12 @@ the sums that it makes ("local": Kingma, Salimans, Welling 2015) or by signs ("f
 is the same network with weights that are values, by plain SGD, and with dropout.
 
     python lecture10_vae/beyond/bayes_by_backprop.py        (or: make paper-bbb)
+
+Choices were made on the last 10,000 training images (--held-out), with seed 0. After 12 epochs of the paper's SGD, a
+Gaussian prior of stddev 0.3 came to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 % with 0.05; the
+mixture, with 0.05, to 2.50 %. The stddevs of Q had moved by about 1 % since they began, and the bound was -21.2 and
+-12.6 nats. So the initial stddev decides how much noise the network is trained with, and the bound is far from its best:
+Adam came to -1.1 in 5 epochs, with a prior of stddev 0.1. The paper trains for up to 600 epochs.
 """
 
 import itertools
@@ -28,6 +34,7 @@ from lecture10_vae.utils.run import Run
 
 DRAWS = ("shared", "local", "flipout")  # ways to draw the weights for a mini-batch
 PRUNED = ("gaussian", "mixture", "gaussian_adam")
+MIXTURE = {"wide_share": 0.5, "wide_stddev": 1.0, "narrow_stddev": 0.0025}  # exp(-0) and exp(-6), of the paper's grid
 KEPT = (1.0, 0.5, 0.25, 0.05, 0.02)  # table 2 removes the rest
 HELD_OUT = 10_000  # training images, for choices
 VARIANTS = {  # by the folders of their runs: the rows of table 1, the same bound by Adam, and what shorter runs compare
@@ -39,21 +46,17 @@ VARIANTS = {  # by the folders of their runs: the rows of table 1, the same boun
     "short_local": {"prior": "gaussian", "short": True},
     "short_shared": {"prior": "gaussian", "short": True, "draw": "shared"},
     "short_flipout": {"prior": "gaussian", "short": True, "draw": "flipout"},
-    "short_narrow": {"prior": "gaussian", "short": True, "initial_stddev": 0.01},
-    "short_wide": {"prior": "gaussian", "short": True, "initial_stddev": 0.2},
+    "short_narrow": {"prior": "gaussian", "short": True, "initial_stddev": 0.002},
+    "short_wide": {"prior": "gaussian", "short": True, "initial_stddev": 0.1},
 }
 
 
-def make_prior(kind: str = "gaussian", stddev: float = 0.3, wide_share: float = 0.5, wide: float = 1.0, narrow=0.0025):
-    """P(weight), the same for each: a Gaussian, or two of stddevs `wide` and `narrow` (equation 7).
-
-    The mixture's numbers are of those that the paper tried: shares 1/4, 1/2, 3/4, and stddevs exp(-0), exp(-1), exp(-2)
-    with exp(-6), exp(-7), exp(-8).
-    """
+def make_prior(kind: str = "gaussian", prior_stddev=0.3, wide_share=0.5, wide_stddev=1.0, narrow_stddev=0.0025):
+    """P(weight), the same for each: a Gaussian, or the mixture of a wide and a narrow one (equation 7)."""
     if kind == "gaussian":
-        return tfd.Normal(0.0, stddev)
+        return tfd.Normal(0.0, prior_stddev)
     shares = tfd.Categorical(probs=[wide_share, 1 - wide_share])
-    return tfd.MixtureSameFamily(shares, tfd.Normal([0.0, 0.0], [wide, narrow]))
+    return tfd.MixtureSameFamily(shares, tfd.Normal([0.0, 0.0], [wide_stddev, narrow_stddev]))
 
 
 def make_divergence(posterior: tfd.Distribution, prior: tfd.Distribution, weights: tf.Tensor) -> tf.Tensor:
@@ -153,7 +156,7 @@ def make_optimizer(step: tf.Tensor, name: str = "sgd", learning_rate: float = 0.
 
 
 def build_graph(
-    train_size=60_000, prior=None, draw="local", initial_stddev=0.05, hidden_size=400, seed=0, **optimizer
+    train_size=60_000, prior=None, draw="local", initial_stddev=0.02, hidden_size=400, seed=0, **optimizer
 ) -> SimpleNamespace:
     """The bound for the network with Q(weights), as a static graph. Returns everything below by its name.
 
@@ -319,6 +322,7 @@ def settle(name: str, epochs: int, short_epochs: int, adam_learning_rate: float,
         chosen |= {"learning_rate": adam_learning_rate, "planned_epochs": epochs}
     foreign = {"dropout"} if chosen["prior"] else {"prior", "draw", "initial_stddev"}
     foreign |= {"prior_stddev"} if chosen["prior"] != "gaussian" else set()
+    chosen |= MIXTURE if chosen["prior"] == "mixture" else {}
     return {"variant": name} | {key: value for key, value in chosen.items() if key not in foreign}, epochs
 
 
@@ -327,7 +331,7 @@ def build(config: dict, train_size: int, epochs: int) -> SimpleNamespace:
     given = {name: config[name] for name in ("hidden_size", "learning_rate", "seed")}
     if "dropout" in config:
         return build_point_graph(config["dropout"], **given)
-    prior = make_prior(config["prior"], config.get("prior_stddev"))
+    prior = make_prior(config["prior"], **{name: config[name] for name in ("prior_stddev", *MIXTURE) if name in config})
     steps = epochs * -(-train_size // config["batch_size"])
     given |= {"name": config["optimizer"], "steps": steps}
     return build_graph(train_size, prior, config["draw"], config["initial_stddev"], **given)
@@ -373,12 +377,12 @@ def describe(variants: dict[str, dict]) -> str:
 
 def main(
     epochs: int = 60,
-    short_epochs: int = 15,
+    short_epochs: int = 10,
     batch_size: int = 128,
     hidden_size: int = 400,
     learning_rate: float = 0.128,
     adam_learning_rate: float = 1e-3,
-    initial_stddev: float = 0.05,
+    initial_stddev: float = 0.02,
     prior_stddev: float = 0.3,
     draws: int = 20,
     only: str = "",

@@ -1,0 +1,282 @@
+"""Bayes by Backprop: draws of the weights, divergences, bound and pruning against numpy; and a short form of it all."""
+
+import json
+
+import numpy as np
+import pytest
+from matplotlib.image import imread
+from scipy.integrate import quad
+from scipy.special import log_softmax, softmax
+from scipy.stats import norm
+
+from lecture10_vae.beyond import bayes_by_backprop
+from lecture10_vae.beyond.bayes_by_backprop import define_network, make_divergence, make_prior
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import mnist
+
+HIDDEN = 20
+
+
+class Trained:
+    """A small network after an epoch on `small_mnist`, and what numpy makes of its weights."""
+
+    def __init__(self, session, data, prior):
+        self.session, self.data = session, data
+        self.model = model = bayes_by_backprop.build_graph(2_000, make_prior(prior), hidden_size=HIDDEN)
+        session.run(tf.global_variables_initializer())
+        for batch in mnist.batches(data["train"], 20, seed=0):
+            session.run(model.optimize, {model.images: batch.images, model.label: batch.labels})
+        self.means = session.run([layer.loc for layer in model.posteriors])
+        self.stddevs = session.run([layer.scale for layer in model.posteriors])
+
+    def run(self, fetches, data, noise_seed=(7, -1)):
+        feed = {self.model.images: data.images, self.model.label: data.labels, self.model.noise_seed: noise_seed}
+        return self.session.run(fetches, feed)
+
+    def draw(self, noise_seed=(7, -1)):
+        return self.session.run(self.model.drawn, {self.model.noise_seed: noise_seed})
+
+
+def forward(images, weights):
+    """Logits in numpy; the last row of each layer's weights is its bias."""
+    values = images.reshape(len(images), -1).astype(np.float64) * 255 / 126
+    for layer, kernel in enumerate(weights):
+        values = np.maximum(values, 0) if layer > 0 else values
+        values = values @ kernel[:-1] + kernel[-1]
+    return values
+
+
+@pytest.fixture(scope="module", params=["gaussian", "mixture"])
+def trained(request, small_mnist):
+    with tf.Graph().as_default(), tf.Session() as session:
+        yield Trained(session, small_mnist, request.param)
+
+
+@pytest.fixture(scope="module")
+def sums():
+    """4,000 draws of a layer's sums for two images, for each way to draw them: [draws, 2, 3]."""
+    random = np.random.default_rng(0)
+    inputs, mean = random.normal(1, 1, (2, 50)), random.normal(size=(50, 3))
+    stddev = random.uniform(0.1, 1, (50, 3))
+    with tf.Graph().as_default(), tf.Session() as session:
+        seed = tf.placeholder(tf.int32, [2])
+        posterior = tfd.Normal(tf.constant(mean, tf.float32), tf.constant(stddev, tf.float32))
+        weights_seed, *seeds = tf.unstack(tf.random.experimental.stateless_split(seed, 3), 3)
+        given = tf.constant(inputs, tf.float32), posterior, posterior.sample(seed=weights_seed)
+        ways = ("mean", "shared", "local", "flipout")
+        tensors = {way: bayes_by_backprop.draw_sums(*given, way, seeds) for way in ways}
+        each = [session.run(tensors, {seed: [0, number]}) for number in range(4_000)]
+    return inputs, mean, stddev, {way: np.stack([one[way] for one in each]).astype(np.float64) for way in ways}
+
+
+@pytest.mark.parametrize("way", bayes_by_backprop.DRAWS)
+def test_each_way_to_draw_gives_an_images_sums_the_same_gaussian(sums, way):
+    inputs, mean, stddev, drawn = sums
+    variance = inputs**2 @ stddev**2
+    z = (drawn[way] - inputs @ mean) / np.sqrt(variance)
+    assert np.abs(z.mean(axis=0)).max() < 4 / np.sqrt(4_000)
+    assert np.abs((z**2).mean(axis=0) - 1).max() < 4 * np.sqrt(2 / 4_000)
+    np.testing.assert_allclose(drawn["mean"][0], inputs @ mean, rtol=1e-4)
+
+
+def test_what_two_images_have_in_common_is_all_with_a_shared_draw_and_nothing_else(sums):
+    inputs, _, stddev, drawn = sums
+    expected = {"shared": (inputs[0] * inputs[1]) @ stddev**2, "local": np.zeros(3), "flipout": np.zeros(3)}
+    scale = np.sqrt(np.prod(inputs**2 @ stddev**2, axis=0))
+    for way, covariance in expected.items():
+        first, second = np.moveaxis(drawn[way] - drawn[way].mean(axis=0), 1, 0)
+        np.testing.assert_allclose((first * second).mean(axis=0) / scale, covariance / scale, atol=5 / np.sqrt(4_000))
+    assert np.abs(expected["shared"] / scale).max() > 0.15  # or else the ways would not differ
+
+
+def test_signs_are_fair_and_independent():
+    for columns in (5, 32, 70):
+        with tf.Graph().as_default(), tf.Session() as session:
+            signs = session.run(bayes_by_backprop.draw_signs([10_000, columns], tf.constant([3, 4])))
+        assert signs.shape == (10_000, columns)
+        assert set(np.unique(signs)) == {-1, 1}
+        products = signs.T @ signs / 10_000
+        assert np.abs(products - np.eye(columns)).max() < 0.055
+        assert np.abs(signs.mean(axis=0)).max() < 0.045
+
+
+def test_divergence_from_a_gaussian_is_its_closed_form():
+    mean, stddev = np.array([[0.3, -0.1]]), np.array([[0.2, 0.05]])
+    with tf.Graph().as_default(), tf.Session() as session:
+        divergence = session.run(make_divergence(tfd.Normal(mean, stddev), tfd.Normal(np.float64(0), 0.3), None))
+    closed_form = np.log(0.3 / stddev) + (stddev**2 + mean**2) / (2 * 0.3**2) - 0.5
+    assert divergence == pytest.approx(closed_form.sum())
+
+
+def test_divergence_from_a_mixture_averages_to_its_integral():
+    means, stddevs = [0.5, 0.0, 0.004, 0.02], [0.05, 0.0025, 0.003, 0.02]
+
+    def integrand(w, mean, stddev):
+        prior = 0.5 * norm.pdf(w, 0, 1) + 0.5 * norm.pdf(w, 0, 0.0025)
+        return norm.pdf(w, mean, stddev) * (norm.logpdf(w, mean, stddev) - np.log(prior))
+
+    exact = 0
+    for mean, stddev in zip(means, stddevs, strict=True):
+        span, places = 8 * stddev, [place for place in (-0.01, 0, 0.01) if abs(place - mean) < 8 * stddev]
+        exact += quad(integrand, mean - span, mean + span, (mean, stddev), points=places, limit=200)[0]
+    with tf.Graph().as_default(), tf.Session() as session:
+        seed = tf.placeholder(tf.int32, [2])
+        posterior = tfd.Normal(tf.constant(means), tf.constant(stddevs))
+        divergence = make_divergence(posterior, make_prior("mixture"), posterior.sample(seed=seed))
+        draws = [session.run(divergence, {seed: [1, number]}) for number in range(2_000)]
+    assert np.mean(draws) == pytest.approx(exact, abs=4 * np.std(draws) / np.sqrt(2_000))
+    assert 4 * np.std(draws) / np.sqrt(2_000) < 0.03 * exact
+
+
+def test_network_is_numpys_on_the_drawn_and_on_the_mean_weights(trained):
+    test = trained.data["test"]
+    probability, mean_probability = trained.run([trained.model.probability, trained.model.mean_probability], test)
+    np.testing.assert_allclose(probability, softmax(forward(test.images, trained.draw()), axis=1), atol=1e-4)
+    np.testing.assert_allclose(mean_probability, softmax(forward(test.images, trained.means), axis=1), atol=1e-4)
+    assert np.abs(probability - mean_probability).max() > 0.05
+    deviations = [(w - m) / s for w, m, s in zip(trained.draw(), trained.means, trained.stddevs, strict=True)]
+    assert np.concatenate([deviation.ravel() for deviation in deviations]).std() == pytest.approx(1, abs=0.02)
+    assert (
+        np.abs(np.corrcoef(deviations[1][:20].ravel(), deviations[0][:20].ravel())[0, 1]) < 0.25
+    )  # seeds of their own
+
+
+def test_bound_holds_one_nth_of_the_whole_divergence(trained):
+    train_data, model = trained.data["train"], trained.model
+    with trained.session.graph.as_default():
+        dist, _ = define_network(model.images, model.posteriors, "shared", model.noise_seed)
+    elbo, log_prob, kl, by_shared = trained.run([model.elbo, model.log_prob, model.kl, dist.logits], train_data)
+    assert elbo == pytest.approx(log_prob - kl, rel=1e-6)
+    weights = trained.draw()
+    by_hand = log_softmax(forward(train_data.images, weights), axis=1)[np.arange(2_000), train_data.labels]
+    shared = log_softmax(by_shared, axis=1)[np.arange(2_000), train_data.labels]
+    np.testing.assert_allclose(shared, by_hand, atol=2e-3)
+    assert log_prob == pytest.approx(shared.mean(), abs=0.3)  # by other draws, one an image
+
+    flat = [np.concatenate([part.ravel() for part in parts]) for parts in (weights, trained.means, trained.stddevs)]
+    drawn, mean, stddev = (array.astype(np.float64) for array in flat)
+    if isinstance(model.prior, tfd.Normal):
+        whole = (np.log(0.3 / stddev) + (stddev**2 + mean**2) / (2 * 0.3**2) - 0.5).sum()
+    else:
+        log_prior = np.log(0.5 * norm.pdf(drawn) + 0.5 * norm.pdf(drawn, 0, 0.0025))
+        whole = -(0.5 * np.log(2 * np.pi * np.e * stddev**2) + log_prior).sum()
+    assert kl * 2_000 == pytest.approx(whole, rel=1e-4)
+
+
+def test_variances_are_numpys():
+    samples = np.random.default_rng(0).normal(1_000, 0.1, (30, 7))
+    np.testing.assert_allclose(bayes_by_backprop.variances(iter(samples)), samples.var(axis=0, ddof=1))
+
+
+def test_gradients_vary_as_their_samples_do(small_mnist):
+    with tf.Graph().as_default(), tf.Session() as session:
+        trained = Trained(session, small_mnist, "gaussian")
+        batch, model = mnist.Batch(small_mnist["train"].pixels[:50], small_mnist["train"].labels[:50]), trained.model
+        dist, _ = define_network(model.images, model.posteriors, "shared", model.noise_seed)
+        gradients = tf.gradients(tf.reduce_mean(dist.log_prob(model.label)), [q.loc for q in model.posteriors])
+        each = [trained.run(gradients, batch, (number, -1)) for number in range(20)]
+        flat = np.array([np.concatenate([part.ravel() for part in one]) for one in each], np.float64)
+        numbers = bayes_by_backprop.measure_gradients(session, model, batch, draws=20)
+    assert set(numbers) == {"trained", "untrained"}
+    assert numbers["trained"]["shared"]["by_means_variance"] == pytest.approx(flat.var(axis=0, ddof=1).sum(), rel=1e-3)
+    for ways in numbers.values():
+        for parameter in ("by_means_variance", "by_stddevs_variance"):
+            assert ways["local"][parameter] < 0.8 * ways["shared"][parameter]
+
+
+def test_pruning_sets_means_and_stddevs_to_zero(trained):
+    test, means = trained.data["test"], trained.means
+    numbers = bayes_by_backprop.measure_pruning(trained.session, trained.model, test, draws=2)
+
+    def most(importance, kept):
+        ordered = np.sort(np.concatenate([part.ravel() for part in importance]))
+        least = ordered[len(ordered) - round(kept * len(ordered))]
+        return [part >= least for part in importance]
+
+    def error(draws, masks):
+        pruned = ([weights * mask for weights, mask in zip(draw, masks, strict=True)] for draw in draws)
+        probability = sum(softmax(forward(test.images, weights), axis=1) for weights in pruned)
+        return pytest.approx(100 * np.mean(probability.argmax(axis=1) != test.labels), abs=0.21)  # two of 1,000 images
+
+    for place, kept in enumerate(numbers["kept"]):
+        by_ratio = most([np.abs(mean) / stddev for mean, stddev in zip(means, trained.stddevs, strict=True)], kept)
+        assert numbers["by_signal_to_noise"][place] == error([trained.draw((0, -1)), trained.draw((1, -1))], by_ratio)
+        assert numbers["by_signal_to_noise_mean_weights"][place] == error([means], by_ratio)
+        assert numbers["by_mean"][place] == error([means], most([np.abs(mean) for mean in means], kept))
+    assert numbers["by_mean"][-1] > numbers["by_mean"][0] + 1
+
+
+def test_dropout_leaves_out_its_share_and_predicts_with_all_units(small_mnist):
+    images = small_mnist["test"].images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = bayes_by_backprop.build_point_graph(dropout=0.25, hidden_size=HIDDEN)
+        session.run(tf.global_variables_initializer())
+        (noise, _), _ = tf.get_collection("noise")
+        feed = {model.images: images, model.noise_seed: [1, 2]}
+        drawn, probability, mean_probability = session.run([noise, model.probability, model.mean_probability], feed)
+        variables = session.run(tf.trainable_variables())
+    assert np.mean(drawn < 0.25) == pytest.approx(0.25, abs=0.02)
+    weights = [np.vstack([kernel, bias]) for kernel, bias in zip(variables[::2], variables[1::2], strict=True)]
+    np.testing.assert_allclose(mean_probability, softmax(forward(images, weights), axis=1), atol=1e-4)
+    assert np.abs(probability - mean_probability).max() > 0.01
+
+
+def test_held_out_images_are_the_last_10_000_training_images():
+    data, held_out = bayes_by_backprop.load(mnist.DATA_DIR, held_out=True)
+    whole = mnist.load("train")
+    np.testing.assert_array_equal(np.concatenate([data.pixels, held_out.pixels]), whole.pixels)
+    assert len(held_out.labels) == 10_000
+    assert len(bayes_by_backprop.load(mnist.DATA_DIR, held_out=False)[0].labels) == 60_000
+
+
+@pytest.fixture
+def quick(on_small_mnist, monkeypatch):
+    """Lets main train small networks on `small_mnist`, few variants, and measure little."""
+    measure = bayes_by_backprop.measure_gradients
+    monkeypatch.setattr(bayes_by_backprop, "measure_gradients", lambda *given: measure(*given, draws=3))
+
+    def run(*variants, **flags):
+        monkeypatch.setattr(
+            bayes_by_backprop, "VARIANTS", {name: VARIANTS[name] for name in variants or ("dropout", "gaussian")}
+        )
+        return bayes_by_backprop.main(**{"hidden_size": HIDDEN, "draws": 3, "batch_size": 100} | flags)
+
+    return run
+
+
+VARIANTS = bayes_by_backprop.VARIANTS
+
+
+def test_main_writes_results_and_pictures(quick, tmp_path):
+    results = quick("dropout", "gaussian", "short_flipout", epochs=3, short_epochs=2, logdir=tmp_path)
+    assert results == json.loads((tmp_path / "results.json").read_text())
+    gaussian = results["variants"]["gaussian"]
+    assert gaussian["train_elbo_nats"] == pytest.approx(gaussian["train_log_prob_nats"] - gaussian["kl_nats"], rel=1e-5)
+    assert (gaussian["initial_stddev"], gaussian["epochs"], gaussian["seed"], gaussian["draws"]) == (0.02, 3, 0, 3)
+    assert results["variants"]["short_flipout"]["epochs"] == 2
+    for numbers in results["variants"].values():
+        assert 5 < numbers["test_error_percent"] < 80
+    assert results["pruning"]["gaussian"]["by_mean"][0] == gaussian["test_error_percent_mean_weights"]
+    assert results["pruning"]["gaussian"]["by_signal_to_noise"][0] == gaussian["test_error_percent"]
+    for name in ("epochs", "gradients", "pruning"):
+        assert imread(tmp_path / "pictures" / f"{name}.png").std() > 0.05
+
+
+@pytest.mark.parametrize("name", ["mixture", "dropout"])
+def test_resumed_run_is_the_run_that_was_never_stopped(quick, tmp_path, monkeypatch, name):
+    straight, other = (quick(name, epochs=2, logdir=tmp_path / f"seed {n}", seed=n)["variants"][name] for n in (0, 1))
+    save, saved = bayes_by_backprop.Run.save, []
+
+    def stop_after_epoch_1(run, session, epoch):
+        save(run, session, epoch)
+        saved.append(epoch)
+        if epoch == 1:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(bayes_by_backprop.Run, "save", stop_after_epoch_1)
+    with pytest.raises(KeyboardInterrupt):
+        quick(name, epochs=2, logdir=tmp_path / "b")
+    resumed = quick(name, epochs=2, logdir=tmp_path / "b")["variants"][name]
+    assert saved == [0, 1, 2]
+    assert resumed["test_log_predictive_nats"] == straight["test_log_predictive_nats"]
+    assert other["test_log_predictive_nats"] != straight["test_log_predictive_nats"]
