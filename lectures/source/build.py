@@ -132,6 +132,7 @@ def percents(values: dict, digits: int = 1, place: int | None = None) -> str:
 def render(name: str, results: dict) -> str:
     """The text of a template, with Jinja's marks written << >> and <% %> to leave LaTeX its braces."""
     from lectures.solutions.answers import ANSWERS
+    from lectures.source import papers
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -149,6 +150,7 @@ def render(name: str, results: dict) -> str:
     environment.filters |= {"number": number, "percent": percent, "spread": spread, "percents": percents}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
+    values["papers"] = papers.read()
     values["results"] = results  # for exercises.md, whose macros have the names of some of them
     text = join_chinese_lines(environment.get_template(name).render(**values, **results))
     template = (TEMPLATES / name).relative_to(REPOSITORY).as_posix()

@@ -4,9 +4,16 @@ They train for hours, and not all on one day: a run that is not there keeps what
 """
 
 import json
+import shutil
 from pathlib import Path
 
 PAPERS = Path(__file__).with_name("papers.json")
+FIGURES = Path(__file__).parents[1] / "figures"
+PICTURES = {  # what the notes show, by its name there
+    "paper_iwae_k1.png": "paper_iwae/k1/pictures/results.png",
+    "paper_beta_curve.png": "paper_beta/curve.png",
+    "paper_beta_warm_up.png": "paper_beta/warm_up.png",
+}
 
 
 def record(runs: Path = Path("runs")) -> dict[str, dict]:
@@ -27,5 +34,13 @@ def read() -> dict[str, dict]:
     return json.loads(PAPERS.read_text(encoding="utf-8")) if PAPERS.exists() else {}
 
 
+def copy_pictures(runs: Path = Path("runs")) -> None:
+    """Those of the runs that are there, into figures/."""
+    for name, path in PICTURES.items():
+        if (runs / path).exists():
+            shutil.copyfile(runs / path, FIGURES / name)
+
+
 if __name__ == "__main__":
     PAPERS.write_text(json.dumps(read() | record(), indent=1) + "\n", encoding="utf-8")
+    copy_pictures()
