@@ -69,7 +69,7 @@ def main(
     run: Path = Path("runs/paper_iwae/k1"),
     test_images: int = 300,
     prior_images: int = 100,
-    steps: int = 1_000,
+    steps: int = 400,
     importance_samples: int = 5_000,
     chains: int = 16,
     distributions: int = 100,

@@ -44,11 +44,10 @@ def draw_gaps(numbers: dict):
 def draw_estimates(measured: Measured):
     """By how much three other estimates of each image's ln P(x) are below AIS from the best Gaussian on."""
     encoder, best, annealed, from_prior, _ = measured
-    some = len(from_prior.log_likelihood)
     panels = (
         ("IS by the encoder", encoder, plotting.BLUE, "o"),
         ("IS by the best Gaussian", best, plotting.ORANGE, "s"),
-        (f"AIS from the prior: {some}", from_prior, plotting.EXACT, "^"),
+        ("AIS from the prior", from_prior, plotting.EXACT, "^"),
     )
     with plotting.new_picture(*plotting.SCREEN) as picture:
         grid = picture.subplots(1, 3, sharex=True, sharey=True)
@@ -60,7 +59,7 @@ def draw_estimates(measured: Measured):
             style = {"color": color, "marker": marker, "linestyle": "", "elinewidth": 1, "alpha": 0.6, "markersize": 6}
             axes.errorbar(exact, difference, error, **style)
             axes.axhline(0, color=plotting.GRAY, linewidth=2)
-            axes.set_title(f"{title}\nmean {difference.mean():+.2f}")
+            axes.set_title(f"{title}\nmean {difference.mean():+.2f}, {count:,} images")
             axes.locator_params(axis="x", nbins=4)
         picture.supxlabel("ln P(x) of each image by AIS from the best Gaussian, in nats")
         grid[0].set_ylabel("nats above that, and standard error")

@@ -12,6 +12,7 @@ one by importance sampling is; better moves and more of them make it tighter.
 A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as beyond/iwae.py names them.
 """
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -48,28 +49,18 @@ def build_graph(
     chains: int = 16,
     leapfrog_steps: int = 5,
 ) -> SimpleNamespace:
-    """AIS from a start S(z) with batch shape [N], as one compiled operation. Returns everything below by its name.
-
-    A leapfrog step is as long in each dimension as p_t is wide there, by a guess from the encoder: were P(x|z) Gaussian
-    with the encoder's posterior, that would be its stddev. A poor guess costs moves, and leaves the mean of w as it is.
-    """
-    step_sizes = tf.placeholder(tf.float32, [len(places) - 1], "step_sizes")  # of each move
+    """AIS from a start S(z) with batch shape [N], as one compiled operation. Returns everything below by its name."""
+    step_sizes = tf.placeholder(tf.float32, [len(places) - 1], "step_sizes")  # of each move, in widths of p_t
     gain = tf.placeholder_with_default(0.0, [], "gain")  # above 0 they adapt: then w is not exact, as moves look back
     noise_seed = tf.placeholder(tf.int32, [2], "noise_seed")
-    ends = 1 / start.stddev() ** 2, 1 / model.posterior.stddev() ** 2  # the precision of S and of the posterior
-
-    def log_joint(code):
-        return model.prior.log_prob(code) + model.decoder(code).log_prob(model.images)
+    log_joint, last = _log_joint(model), len(places) - 1
 
     def move(i, code, log_weight, accepted, adapted, used):
         before, place = tf.gather(places, i), tf.gather(places, i + 1)
         log_weight += (place - before) * (log_joint(code) - start.log_prob(code))
         step_size = adapted * step_sizes[i]
-        kernel = tfp.mcmc.HamiltonianMonteCarlo(
-            lambda code: (1 - place) * start.log_prob(code) + place * log_joint(code),
-            step_size / tf.sqrt((1 - place) * ends[0] + place * ends[1]),
-            leapfrog_steps,
-        )
+        log_density, width = _between(model, start, place)
+        kernel = tfp.mcmc.HamiltonianMonteCarlo(log_density, step_size * width, leapfrog_steps)
         # The kernel's results hold ln p_(t-1) of the code: they must be made anew, as p_t is another density
         move_seed = tf.random.experimental.stateless_fold_in(noise_seed, i + 1)
         code, results = kernel.one_step(code, kernel.bootstrap_results(code), move_seed)
@@ -81,14 +72,27 @@ def build_graph(
     def anneal():
         code = start.sample(chains, seed=tf.random.experimental.stateless_fold_in(noise_seed, 0))
         nothing = tf.zeros_like(code[..., 0])
-        used = tf.TensorArray(tf.float32, len(places) - 1)
-        state = tf.while_loop(
-            lambda i, *_: i < len(places) - 1, move, [0, code, nothing, nothing, tf.constant(1.0), used]
-        )
-        return state[1], state[2], state[3] / (len(places) - 1), state[5].stack()
+        state = [0, code, nothing, nothing, tf.constant(1.0), tf.TensorArray(tf.float32, last)]
+        _, code, log_weight, accepted, _, used = tf.while_loop(lambda i, *_: i < last, move, state)
+        return code, log_weight, accepted / last, used.stack()
 
     code, log_weight, accepted, used_step_sizes = tf.function(anneal, jit_compile=True, autograph=False)()
     return SimpleNamespace(**locals())
+
+
+def _log_joint(model: SimpleNamespace) -> Callable[[tf.Tensor], tf.Tensor]:
+    return lambda code: model.prior.log_prob(code) + model.decoder(code).log_prob(model.images)
+
+
+def _between(model: SimpleNamespace, start: tfd.Distribution, place: tf.Tensor) -> tuple[Callable, tf.Tensor]:
+    """ln p_t(z) of codes, but for a constant, and how wide p_t is in each dimension, [N, code_size].
+
+    The width is a guess from the encoder: the stddev, were P(z|x) the encoder's Gaussian. A poor guess costs accepted
+    moves, and leaves the mean of w as it is.
+    """
+    log_joint = _log_joint(model)
+    precision = (1 - place) / start.stddev() ** 2 + place / model.posterior.stddev() ** 2
+    return lambda code: (1 - place) * start.log_prob(code) + place * log_joint(code), 1 / tf.sqrt(precision)
 
 
 def find_step_sizes(session: tf.Session, graph: SimpleNamespace, feed: dict, seed: int = 2) -> np.ndarray:

@@ -48,12 +48,14 @@ def estimate(
         weigh = each_batch(log_weights, 20, {**dict(zip(rows, fed, strict=True)), noise_seed: fed_seeds})
     parts = []
     for start in tqdm(range(0, len(pixels), 20), "ln P(x)", disable=None, leave=False):
-        some = [values[start : start + 20] for values in rows.values()]
+        count = min(20, len(pixels) - start)
+        # The last images, if they are fewer than 20, are filled up by repeating them
+        some = [np.resize(values[start : start + 20], (20, *values.shape[1:])) for values in rows.values()]
         rounds = -(-samples // TOGETHER)
         seeds = [number for i in range(rounds) for number in (seed, start * rounds + i)]
         repeated = [np.tile(values, (rounds, *[1] * (values.ndim - 1))) for values in some]
         values = session.run(weigh, {**dict(zip(fed, repeated, strict=True)), fed_seeds: seeds})
-        parts.append(summarize(values.reshape(-1, len(some[0]))[:samples], at_a_time))
+        parts.append(summarize(values.reshape(-1, 20)[:samples, :count], at_a_time))
     return Estimate(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 

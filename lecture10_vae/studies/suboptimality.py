@@ -78,7 +78,8 @@ def describe(numbers: dict[str, object]) -> str:
     lines.append(
         f"Cremer et al. 2018, table 2: about {log_likelihood}, {best}, {encoder}, so gaps of about "
         f"{log_likelihood - best:.2f} and {best - encoder:.2f}:\n"
-        "another network on other images. What compares is the gaps' size and order, not ln P(x).\n"
-        "In the mean each ln P(x) is a lower bound: the approximation gap is at least what it says, but for noise."
+        "another network on other images. What compares is the size and the order of the gaps, not ln P(x).\n"
+        "In the mean each ln P(x) is a lower bound, so that both gaps together are at least what they say.\n"
+        "The best Gaussian is the best that was found: a better one would move some of the first gap to the second."
     )
     return "\n".join(lines)
