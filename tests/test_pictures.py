@@ -115,6 +115,9 @@ PICTURES = {  # every kind there is, from made-up numbers
     "decoder": lambda: lower_bound.draw_decoder(
         CODES, CODES, MEAN, (CODES, LOG_JOINT), (CODES[:180:60], CODES[:180:60], [COVARIANCE] * 3)
     ),
+    "decoder without posterior": lambda: lower_bound.draw_decoder(
+        CODES, CODES, MEAN, None, (CODES[:180:60], CODES[:180:60], [COVARIANCE] * 3)
+    ),
     "steps": lambda: inference.draw_inference(dict(zip(STEPS, BOUNDS, strict=True)), LEVELS),
     "posteriors": lambda: inference.draw_posteriors(PANELS),
     "results": lambda: vae.draw_results(ROWS, np.arange(200) % 10),

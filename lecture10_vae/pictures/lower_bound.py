@@ -27,14 +27,21 @@ def draw(
     plotting.save(draw_the_models_decoder(session, model, codes, log_joint), run.pictures_dir / "decoder.png")
 
 
-def draw_the_models_decoder(session: tf.Session, model: SimpleNamespace, codes: np.ndarray, log_joint: np.ndarray):
-    """`draw_decoder` with what the model computes; a grid of codes [N, 2] and ln P(x,z) on it [N], in nats."""
+def draw_the_models_decoder(
+    session: tf.Session, model: SimpleNamespace, codes: np.ndarray, log_joint: np.ndarray, shaded: bool = True
+):
+    """`draw_decoder` with what the model computes; a grid of codes [N, 2] and ln P(x,z) on it [N], in nats.
+
+    Args:
+        shaded: whether to show the posterior; without it, a student can sketch it first.
+    """
     lines = np.stack(np.meshgrid(*[np.linspace(-3, 3, 31)] * 2, indexing="ij"), axis=-1).reshape(-1, 2)
     decoded, observation = session.run([model.dist.mean(), model.observation], {model.code: lines})
     likely = likely_codes(codes, log_joint)
     mean, stddev = session.run([model.dist.mean(), model.dist.stddev()], {model.code: likely})
     covariances = [np.diag(noise**2) for noise in np.broadcast_to(stddev, mean.shape)]
-    return draw_decoder(lines, decoded, observation, (codes, log_joint), (likely, mean, covariances))
+    posterior = (codes, log_joint) if shaded else None
+    return draw_decoder(lines, decoded, observation, posterior, (likely, mean, covariances))
 
 
 def likely_codes(codes: np.ndarray, log_joint: np.ndarray) -> np.ndarray:
@@ -116,11 +123,13 @@ def zoom_on_end(inset, steps: list[int], bounds: list[float], evidence: float) -
     inset.set_title("the end, larger", fontsize="medium")
 
 
-def draw_decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray, posterior: tuple, likely: tuple):
+def draw_decoder(
+    codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray, posterior: tuple | None, likely: tuple
+):
     """Slide 4: an even grid of codes [points * points, 2], where a decoder sends it, and with how much noise.
 
     Args:
-        posterior: codes and ln P(x,z) as for `plotting.fill_posterior`.
+        posterior: codes and ln P(x,z) as for `plotting.fill_posterior`; or None, to leave it out.
         likely: codes [K, 2] that may have made the observation, mean [K, 2] and covariance [K, 2, 2] of P(x|z).
     """
     points = round(np.sqrt(len(codes)))
@@ -132,9 +141,12 @@ def draw_decoder(codes: np.ndarray, decoded: np.ndarray, observation: np.ndarray
                 axes.plot(*grid[:, line].T, color="#c0c0c0", linewidth=1)
             axes.set(xlabel=f"{name}₁", ylabel=f"{name}₂")
         left, right = picture.axes
-        left.set_title("Codes, and those that may\nhave made the star: P(z|x)")
+        if posterior is None:
+            left.set_title("Codes, and three that may\nhave made the star")
+        else:
+            left.set_title("Codes, and those that may\nhave made the star: P(z|x)")
+            plotting.fill_posterior(left, *posterior, alpha=0.8)
         right.set_title("Where the decoder sends them,\nand 90 % of its noise: P(x|z)")
-        plotting.fill_posterior(left, *posterior, alpha=0.8)
         for color, marker, code, mean, covariance in zip(
             (plotting.BLUE, "black", plotting.ORANGE), "osD", *likely, strict=True
         ):
