@@ -166,7 +166,9 @@ def test_first_cell_says_how_to_get_a_missing_package(tmp_path):
     notebook.cells[1].metadata = {"tags": ["raises-exception"]}
     execute(notebook, tmp_path)
     (line,) = outputs(notebook)[0].traceback
-    assert all(command in line for command in ("make jupyter", "pip install -r requirements.txt"))
+    in_english, in_chinese = line.split("没有安装")
+    for message in (in_english, in_chinese):
+        assert all(command in message for command in ("make jupyter", "pip install -r requirements.txt"))
     assert "\n" not in line
 
 

@@ -66,6 +66,8 @@ def in_chinese(target):
     """Where a link of an English notebook leads from the Chinese one, which lies a folder deeper: to Chinese notes."""
     if "/" not in target:
         return target  # the next notebook
+    if target.startswith("zh/"):
+        return f"../{target.removeprefix('zh/')}"  # the notebook in the other language
     file, _, section = target.partition("#")
     if not file.endswith("lecture10_vae.md"):
         return f"../{target}"
@@ -132,6 +134,12 @@ def test_links_and_pictures_are_the_english_ones_and_lead_somewhere(name):
         assert [in_chinese(target) for target in targets(en)] == targets(zh)
         for target in targets(zh):
             assert (translate.CHINESE / target.partition("#")[0]).exists(), target
+
+
+@by_name
+def test_first_cells_lead_to_the_other_language(name):
+    assert f"\n[中文版](zh/{name}.ipynb)\n" in english(name).cells[0].source
+    assert f"\n[English](../{name}.ipynb)\n" in chinese(name).cells[0].source
 
 
 @by_name
