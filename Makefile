@@ -47,6 +47,10 @@ paper-beta: .venv/ready
 paper-bbb: .venv/ready
 	$(BIN)/python lecture10_vae/beyond/bayes_by_backprop.py
 
+# A parameter server and two processes that train, on this machine, for two minutes
+cluster: .venv/ready
+	@$(BIN)/python lecture10_vae/beyond/local_cluster.py
+
 # Opens the notes in the browser; they are made already, and need no environment.
 notes:
 	@echo $(CURDIR)/lectures/index.html

@@ -7,8 +7,12 @@ the logarithm, makes it tighter, until it reaches ln P(x) (equation 8 there):
 
     python lecture10_vae/beyond/iwae.py                          # k = 1: the slide's bound, on the paper's network
     python lecture10_vae/beyond/iwae.py --samples 5              # k = 5, a run of its own
+
+With the environment variable TF_CONFIG it is one of several processes that train one model: see cluster.py.
 """
 
+import os
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -106,6 +110,15 @@ def load_weights(session: tf.Session, logdir: Path) -> None:
     checkpoints.load(session, saved._replace(weights={name: saved.weights[name] for name in names}))
 
 
+def join_cluster():
+    """This process's cluster.Task where the environment has a TF_CONFIG, as every launcher of clusters sets it."""
+    if not os.environ.get("TF_CONFIG"):
+        return None
+    from lecture10_vae.beyond import cluster  # which one machine has no need of
+
+    return cluster.join()
+
+
 def main(
     samples: int = 1,
     objective: str = "iwae",
@@ -120,7 +133,7 @@ def main(
     logdir: Path = Path("runs/iwae"),
     data_dir: Path = mnist.DATA_DIR,
     fresh: bool = False,
-) -> dict:
+) -> dict | None:
     """Trains the model of Burda et al. 2016, table 1; goes on where an earlier run in the folder stopped.
 
     Args:
@@ -139,13 +152,16 @@ def main(
         fresh: begin anew, replacing the run in the folder.
 
     Returns:
-        What results.json says.
+        What results.json says; nothing from a cluster's parameter server or worker.
     """
     flags = {"samples": samples, "seed": seed}
     command_line.check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, **flags)
     command_line.check_numbers(test_images=test_images, importance_samples=importance_samples)
     command_line.check_choice(("iwae", "vae"), objective=objective)
     command_line.check_choice(("cosine", "paper"), schedule=schedule)
+    task = join_cluster()
+    if task and task.is_parameter_server:
+        return task.serve()
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     command_line.check_at_most(len(test.pixels), test_images=test_images)
     test_pixels = mnist.binarize(test.pixels, BINARIZATION)
@@ -159,17 +175,32 @@ def main(
         "pixels": "black or white, training images binarized anew in each epoch",
         "data": train.describe(),
     }
+    means = np.clip(train.pixels.mean(axis=0).ravel() / 255, 1e-3, 1 - 1e-3)
+    make_model = partial(build_graph, samples, objective, pixel_means=means)
+    if task:
+        config["cluster"] = "asynchronous"
+        training = (make_model, train, batch_size, epochs, partial(rate, schedule, learning_rate, epochs=epochs), seed)
+        if not task.is_chief:
+            return task.train(*training)
+
+    def keep(session, model, epoch):
+        if epoch == 0 and start_from is not None:
+            load_weights(session, start_from)
+        if epoch in evaluated_epochs(epochs):
+            for part, images in shown.items():
+                run.write(part, epoch, evaluate(session, model, images))
+        run.save(session, epoch)
+
     with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
         print(f"k = {samples}, {objective}, on {len(train.pixels):,} images of {train.name}, black or white.")
         print("Nats per image, of the first 1,000 test images:")
-        means = np.clip(train.pixels.mean(axis=0).ravel() / 255, 1e-3, 1 - 1e-3)
-        model = build_graph(objective=objective, pixel_means=means, **flags)
+        if task:
+            task.train(*training, run, keep)
+        model = make_model(seed=seed)
         pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
         feeds = {model.images: pixels, model.learning_rate: model.learning_rate}
         optimize_batches = each_batch(model.optimize, batch_size, feeds)
         for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.bound]):
-            if epoch == 0 and start_from is not None:
-                load_weights(session, start_from)
             if epoch > 0:  # epoch 0 is the untrained model
                 for i, batch in enumerate(
                     run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN))
@@ -178,10 +209,7 @@ def main(
                     binary = mnist.binarize(batch.pixels, [seed, epoch, i])
                     now = rate(schedule, learning_rate, done, epochs)
                     session.run(optimize_batches, {pixels: binary, model.learning_rate: now})
-            if epoch in evaluated_epochs(epochs):
-                for part, images in shown.items():
-                    run.write(part, epoch, evaluate(session, model, images))
-            run.save(session, epoch)
+            keep(session, model, epoch)
         numbers = importance.measure(session, model, test_pixels[:test_images], importance_samples, samples)
         print(importance.describe(numbers))
         pictures.draw(session, model, run)

@@ -130,7 +130,7 @@ class Run:
             keep: epochs whose checkpoints stay. Of the others the newest two do, in case one cannot be read.
             slide: as for `begin`.
         """
-        newest = None if self._fresh else checkpoints.read_newest(self.logdir, self.config)
+        newest = self.newest()
         done = newest.number if newest else -1
         if done > epochs:
             raise UserError(
@@ -155,11 +155,20 @@ class Run:
             yield epoch
         self._bar.close()
 
+    def newest(self) -> checkpoints.Epoch | None:
+        """The newest epoch that can be read; none of an earlier run that this one replaces."""
+        replaces = self._fresh and not self.history
+        return None if replaces else checkpoints.read_newest(self.logdir, self.config)
+
     def progress(self, batches: Iterable) -> Iterator:
         """Yields the mini-batches and moves the progress bar on by the images in each."""
         for batch in batches:
             yield batch
-            self._bar.update(len(batch[0]))
+            self.advance(len(batch[0]))
+
+    def advance(self, images: int) -> None:
+        """Moves the progress bar on."""
+        self._bar.update(images)
 
     def write(self, part: str, epoch: int, numbers: dict[str, float]) -> None:
         """Adds an epoch to the curves of a part of the data.
