@@ -200,7 +200,7 @@ def test_bounds_are_compared_by_their_means_over_the_rounds(load):
 
 def test_every_contender_is_a_script_with_an_environment(load):
     children = load("children")
-    others = {"children", "contender", "floor", "growth", "loops", "report", "run"}
+    others = {"children", "cluster", "contender", "floor", "growth", "loops", "report", "run"}
     assert {*children.CONTENDERS} | others == {file.stem for file in BENCHMARKS.glob("*.py")}
     assert {way for way, *_ in children.FLOORS.values()} == {*load("floor").WAYS}
     for environment in [place for place, _ in children.CONTENDERS.values()] + [
@@ -245,3 +245,15 @@ def test_weights_start_as_those_of_tf_layers_dense(load):
     for kernel, bias in weights:
         assert 0.9 < np.abs(kernel).max() / np.sqrt(6 / sum(kernel.shape)) <= 1
         assert not bias.any()
+
+
+def test_how_many_a_parameter_server_can_feed(load):
+    cluster = load("cluster")
+    row = {"compiled": {"parameters": 250_000, "steps_per_second": 300}, "plain": {"steps_per_second": 100}}
+    row |= {str(n): {"steps_per_second": 80, "bytes_per_step": 2e6, "server_seconds_per_step": 0.002} for n in (1, 2)}
+    # Each that trains wants 100 steps of 1 MB in each direction a second, and a fifth of a core
+    assert cluster.fed(row, link=1e9) == pytest.approx(10)
+    assert cluster.served(row, cores=2) == pytest.approx(10)
+    page = cluster.markdown({"cores": 2, "rows": {"vae": row, "iwae_50": row}})
+    assert "| 10 Gbit/s | 12.5 | 12.5 |" in page
+    assert "| parameters | 250,000 | 250,000 |" in page
