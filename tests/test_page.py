@@ -359,4 +359,5 @@ def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(look):
     tab.keyboard.press("Home")
     tab.keyboard.press("Space")
     assert shown() == "slides-4-5"
-    assert tab.get_attribute("#language", "href") == "slides.zh.html#slides-4-5"
+    there = "document.querySelector('#language').getAttribute('href') === 'slides.zh.html#slides-4-5'"
+    tab.wait_for_function(there)  # some moments later, once the page has come to rest
