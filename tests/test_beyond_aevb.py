@@ -29,6 +29,7 @@ def test_one_epoch_with_more_dimensions_has_the_better_bound(tmp_path, monkeypat
     assert {path.name for path in tmp_path.glob("*.png")} == {"bounds.png", "divergences.png"}
 
 
+@pytest.mark.slow
 def test_each_size_is_the_slides_vae_as_its_script_trains_it_even_where_it_was_stopped(
     tmp_path, on_small_mnist, monkeypatch
 ):

@@ -262,6 +262,7 @@ def test_main_writes_results_and_pictures(quick, tmp_path):
         assert imread(tmp_path / "pictures" / f"{name}.png").std() > 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixture", "dropout"])
 def test_resumed_run_is_the_run_that_was_never_stopped(quick, tmp_path, monkeypatch, name):
     straight, other = (quick(name, epochs=2, logdir=tmp_path / f"seed {n}", seed=n)["variants"][name] for n in (0, 1))

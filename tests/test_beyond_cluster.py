@@ -93,6 +93,7 @@ def test_a_cluster_reaches_the_bound_of_one_process_after_as_many_steps(start, s
     assert untrained[0] == pytest.approx(untrained[1])  # the workers wait until the chief has kept it
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_missed_and_comes_back(start, tmp_path):
     tasks = {job: start(job, "--epochs", 80) for job in ("ps", "chief", "worker")}
     wait_for_line(tasks["chief"], "    2 ")
@@ -104,6 +105,7 @@ def test_a_killed_worker_is_missed_and_comes_back(start, tmp_path):
     assert epochs_of(tmp_path / "run") == [*range(81)]
 
 
+@pytest.mark.slow
 def test_a_killed_parameter_server_comes_back_to_the_checkpoint(start, tmp_path):
     tasks = {job: start(job, "--epochs", 8) for job in ("ps", "chief", "worker")}
     wait_for_line(tasks["chief"], "    2 ")
@@ -150,6 +152,7 @@ def test_who_is_alone_gives_up_in_one_line(job, says, data_dir, tmp_path):
     assert all("let a firewall close it" in warning for warning in warnings)
 
 
+@pytest.mark.slow
 def test_a_chief_whose_parameter_server_is_gone_for_good_gives_up_in_one_line(start, data_dir, tmp_path):
     server = start("ps")
     flags = ["--data-dir", data_dir, "--logdir", tmp_path / "run", "--epochs", "500", *map(str, NUMBERS)]
@@ -273,6 +276,7 @@ def test_a_local_cluster_is_out_of_the_networks_reach_and_ends_by_itself(start_s
     assert (tmp_path / "runs" / "cluster" / "results.json").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_ctrl_c_ends_a_local_cluster(start_script, data_dir, tmp_path):
     heed = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.default_int_handler), "process_group": 0}

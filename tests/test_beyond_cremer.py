@@ -58,6 +58,7 @@ def test_mean_weight_of_annealing_is_the_evidence_of_a_linear_gaussian_model(lin
     assert annealed.accepted.mean() > 0.5
 
 
+@pytest.mark.slow
 def test_more_distributions_tighten_the_bound_of_a_single_chain(linear):
     session, model, images, exact = linear
     means = []

@@ -83,6 +83,7 @@ def test_one_epoch_comes_to_the_rate_that_beta_asks_for(tmp_path):
         assert history[-1]["elbo"] == pytest.approx(history[-1]["reconstruction"] - history[-1]["kl"], rel=1e-5)
 
 
+@pytest.mark.slow
 def test_a_warm_up_that_was_stopped_goes_on_to_the_same_numbers(tmp_path, small_mnist):
     flags = {"code_size": 5, "hidden_size": 20, "learning_rate": 1e-3, "seed": 0}
 

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from matplotlib.text import Text
 from PIL import Image
 from scipy.stats import beta
 
-from lecture10_vae.pictures import bayesian_network, distributions, lower_bound, vae
+from lecture10_vae.pictures import bayesian_network, beyond_cremer, distributions, lower_bound, vae
 from lecture10_vae.pictures import variational_inference as inference
 from lecture10_vae.pictures.classification import draw_confusion, draw_outputs, draw_reliability
 from lecture10_vae.studies import calibration
@@ -95,6 +96,11 @@ ENTROPY = {"expected_entropy_nats": 0.3, "mutual_information_nats": 0.1, "entrop
 SETS = dict.fromkeys(("test digits", "turned by 90 degrees", "shuffled pixels", "noise"), IMAGES)
 BY_ANGLE = {name: [value] * 13 for name, value in ENTROPY.items()}
 ROWS = [(f"Epoch {epoch}", RANDOM.normal(size=(200, 2)), IMAGES[:10]) for epoch in (0, 1, 5, 10, 15)]
+GAPS = {
+    f"{gap}_gap_{what}": 1.5 for gap in ("approximation", "amortization") for what in ("nats", "standard_error_nats")
+}
+GAPS["images"] = 300
+ESTIMATE = SimpleNamespace(log_likelihood=RANDOM.normal(-90, 30, size=300), error=np.full(300, 0.5))
 WAYS = ("by_signal_to_noise", "by_mean", "point_estimate_by_size", "point_estimate_by_effect")
 PANELS = [(IMAGES[0], CODES, LOG_JOINT, {"a": (MEAN, STDDEV), "b": (MEAN, STDDEV)})] * 8
 TWO_LINES = "a title of\ntwo lines"
@@ -128,6 +134,8 @@ PICTURES = {  # every kind there is, from made-up numbers
         np.zeros((13, 28, 28)), list(range(0, 181, 15)), BY_ANGLE, BY_ANGLE
     ),
     "unfamiliar": lambda: bayesian_network.draw_unfamiliar(SETS, *[dict.fromkeys(SETS, ENTROPY)] * 2),
+    "gaps": lambda: beyond_cremer.draw_gaps(GAPS),
+    "estimates": lambda: beyond_cremer.draw_estimates((ESTIMATE,) * 4 + (None,)),
     "pruning": lambda: bayesian_network.draw_pruning([1.0, 0.1, 0.01], **{way: [0.9, 0.5, 0.1] for way in WAYS}),
 }
 
@@ -157,7 +165,7 @@ def not_drawn(axis):
 
 
 def test_every_picture_is_looked_at():
-    assert set(PICTURES) == set(run._PICTURES)
+    assert set(PICTURES) - {"decoder without posterior"} == set(run._PICTURES)
 
 
 @pytest.mark.parametrize("name", PICTURES)

@@ -61,6 +61,6 @@ def draw_estimates(measured: Measured):
             axes.axhline(0, color=plotting.GRAY, linewidth=2)
             axes.set_title(f"{title}\nmean {difference.mean():+.2f}, {count:,} images")
             axes.locator_params(axis="x", nbins=4)
-        picture.supxlabel("ln P(x) of each image by AIS from the best Gaussian, in nats")
+        picture.supxlabel("ln P(x) of each image by AIS from the best Gaussian, in nats", fontsize="medium")
         grid[0].set_ylabel("nats above that, and standard error")
     return picture
