@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,14 @@ import pytest
 from lecture10_vae.utils import mnist
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+def wait_until(holds, seconds=10):
+    """Waits until a function of a page, say, returns True; fails if it does not within so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.05)
+    assert holds()
 
 
 @pytest.fixture(scope="session")

@@ -117,6 +117,7 @@ def test_a_killed_parameter_server_comes_back_to_the_checkpoint(start, tmp_path)
     assert checkpoints.read_newest(tmp_path / "run").weights["global_step"] >= 160
 
 
+@pytest.mark.slow
 def test_a_killed_chief_goes_on_from_its_newest_epoch(start, tmp_path):
     tasks = {job: start(job, "--epochs", 8) for job in ("ps", "chief", "worker")}
     wait_for_line(tasks["chief"], "    2 ")
@@ -137,6 +138,7 @@ command_line.run(iwae.main)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("job", "says"), [("worker", "No parameter server at"), ("chief", "No parameter server at"), ("ps", "Neither")]
 )

@@ -103,6 +103,7 @@ def small_model(small_mnist):
         yield session, model, pixels, logsumexp(rows, axis=1) + 2 * np.log(axis[1] - axis[0])
 
 
+@pytest.mark.slow
 def test_all_estimates_meet_the_quadrature_of_a_decoder_of_two_dimensions(small_model):
     session, model, pixels, exact = small_model
     with session.graph.as_default():

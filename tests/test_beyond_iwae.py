@@ -125,6 +125,7 @@ def finished(small_mnist, tmp_path_factory):
         return logdir, run(logdir, epochs=3)
 
 
+@pytest.mark.slow
 def test_stopped_run_goes_on_to_the_same_numbers(finished, on_small_mnist, monkeypatch, tmp_path, capsys):
     binarize, calls = mnist.binarize, iter(range(4))  # two of them for the measurements, one for an epoch
     monkeypatch.setattr(mnist, "binarize", lambda *a: binarize(*a) if next(calls, None) is not None else exit())
@@ -137,6 +138,7 @@ def test_stopped_run_goes_on_to_the_same_numbers(finished, on_small_mnist, monke
     assert (tmp_path / "run" / "pictures" / "results.png").exists()
 
 
+@pytest.mark.slow
 def test_run_starts_from_the_weights_of_another(finished, on_small_mnist, tmp_path):
     run(tmp_path / "second", epochs=1, samples=5, start_from=finished[0])
     history = json.loads((tmp_path / "second" / "history.json").read_text())

@@ -7,6 +7,7 @@ from urllib.parse import unquote, urlparse
 import pytest
 
 from lectures.source import build, deck, page, screenshots
+from tests.conftest import wait_until
 from tests.test_github_math import written
 
 pytestmark = pytest.mark.skipif(screenshots.find_browser() is None, reason="no Chromium or Chrome here")
@@ -100,9 +101,9 @@ def test_file_is_what_the_notes_and_the_templates_give(file):
 @pytest.mark.parametrize("file", FILES)
 def test_page_asks_for_files_beside_it_only_and_complains_of_nothing(look, file):
     tab = look(file)
-    tab.wait_for_load_state("networkidle")
     lectures = build.LECTURES.as_uri()
-    assert {f"{lectures}/page/base.css", f"{lectures}/page/stix-two-math.woff2"} < set(tab.heard)
+    wait_until(lambda: {f"{lectures}/page/base.css", f"{lectures}/page/stix-two-math.woff2"} < set(tab.heard))
+    tab.evaluate("document.fonts.ready.then(() => true)")
     assert not [said for said in tab.heard if not said.startswith((lectures, "data:,"))]
     assert tab.evaluate("document.fonts.check('16px \"STIX Two Math part\"')")
 
@@ -359,5 +360,5 @@ def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(look):
     tab.keyboard.press("Home")
     tab.keyboard.press("Space")
     assert shown() == "slides-4-5"
-    there = "document.querySelector('#language').getAttribute('href') === 'slides.zh.html#slides-4-5'"
-    tab.wait_for_function(there)  # some moments later, once the page has come to rest
+    # some moments later, once the page has come to rest
+    wait_until(lambda: tab.get_attribute("#language", "href") == "slides.zh.html#slides-4-5")

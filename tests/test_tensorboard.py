@@ -24,6 +24,7 @@ from lecture10_vae import (
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 from lectures.source import screenshots
+from tests.conftest import wait_until
 
 needs_browser = pytest.mark.skipif(screenshots.find_browser() is None, reason="no Chromium or Chrome here")
 needs_make = pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
@@ -128,7 +129,7 @@ def drawn_points(view):
 @needs_browser
 def test_curves_of_train_and_test_share_a_plot_and_are_whole(page, address):
     view = screenshots.show_cards(page, address, "^(elbo|kl|reconstruction)$")
-    assert drawn_points(view) == [[EPOCHS + 1, EPOCHS + 1]] * 3
+    wait_until(lambda: drawn_points(view) == [[EPOCHS + 1, EPOCHS + 1]] * 3)
     for card, name in zip(view.locator("scalar-card").all(), ("elbo", "kl", "reconstruction"), strict=True):
         assert {name, "train", "test"} <= set(card.inner_text().split())
 
