@@ -51,6 +51,14 @@ class Config(NamedTuple):
         return self.cluster[self.job][self.index]
 
     @property
+    def is_on_loopback(self) -> bool:
+        """Whether all of the cluster is on this machine, and says so: localhost, or 127.0.0.1."""
+        hosts = {address.rpartition(":")[0].strip("[]") for some in self.cluster.values() for address in some}
+        with contextlib.suppress(ValueError):  # a name, and not an address
+            return all(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host).is_loopback for host in hosts)
+        return False
+
+    @property
     def trainers(self) -> list[str]:
         """The addresses of those who train, the chief first."""
         return [*self.cluster["chief"], *self.cluster.get("worker", [])]
@@ -110,7 +118,7 @@ def join() -> "Task":
     except (OSError, tf.errors.OpError) as error:
         why = getattr(error, "strerror", None) or error.message
         raise UserError(f"{config.job} {config.index} cannot listen on port {port} ({why}): free it.") from error
-    if _is_on_a_network():
+    if not (config.is_on_loopback and keep_to_loopback(port)):
         warning = (
             f"Port {port} is open on all of this machine's addresses: let a firewall close it to all but the cluster"
         )
@@ -118,11 +126,18 @@ def join() -> "Task":
     return Task(config, server)
 
 
-def _is_on_a_network() -> bool:
-    """Whether this machine, or the network namespace that this process is in, has more than the loopback."""
-    internet = (socket.AF_INET, socket.AF_INET6)
-    addresses = (one.address for some in psutil.net_if_addrs().values() for one in some if one.family in internet)
-    return not all(ipaddress.ip_address(address.partition("%")[0]).is_loopback for address in addresses)
+def keep_to_loopback(port: int) -> bool:
+    """Lets this process hear on a port what comes over the loopback, and nothing else; False where only Linux could.
+
+    TensorFlow's server listens on all addresses, and has no setting for it. Linux takes one for a socket that listens.
+    """
+    if not hasattr(socket, "SO_BINDTODEVICE"):
+        return False
+    for connection in psutil.Process().net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port:
+            with socket.socket(fileno=os.dup(connection.fd)) as listener:
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
+    return True
 
 
 class Task:

@@ -1,16 +1,12 @@
 """A cluster on this machine, to see one at work: a parameter server, a chief and a worker train iwae.py's model.
 
-    make cluster                                                 # two minutes on two cores
-    python lecture10_vae/beyond/local_cluster.py --workers 3     # the chief is one of them
-
-TensorFlow's servers listen on all addresses of a machine and ask nobody who they are. So the processes live, where
-Linux allows it, in a network namespace of their own, which has a loopback and nothing else.
+make cluster                                                 # two minutes on two cores
+python lecture10_vae/beyond/local_cluster.py --workers 3     # the chief is one of them
 """
 
 import contextlib
 import json
 import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -20,7 +16,6 @@ from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 
 SCRIPT = Path(__file__).with_name("iwae.py")
-INSIDE = "LECTURE10_PRIVATE_NETWORK"  # set in the namespace
 SECONDS_TO_LEAVE = 30
 
 
@@ -51,7 +46,6 @@ def main(
     command_line.check_numbers(workers=workers, samples=samples, epochs=epochs, seed=seed)
     flags = {name: value for name, value in locals().items() if name not in ("workers", "fresh")}
     flags = [text for name, value in flags.items() for text in (command_line.flag(name), str(value))]
-    enter_private_network()
     with contextlib.ExitStack() as all_of_them:
         cluster = addresses(workers)
         tasks = [("ps", 0), *(("worker", index) for index in range(workers - 1))]
@@ -87,25 +81,6 @@ def task(cluster: dict[str, list[str]], job: str, index: int, flags: list[str]):
     finally:
         process.terminate()
         process.wait()
-
-
-def enter_private_network() -> None:
-    """Starts this program once more, in a network namespace of its own; returns there, or where Linux allows none."""
-    if os.environ.get(INSIDE):
-        _bring_up_the_loopback()
-        return
-    own_network = ["unshare", "--map-root-user", "--net"]  # root of nothing but the namespace
-    if shutil.which("unshare") and subprocess.run([*own_network, "true"], stderr=subprocess.DEVNULL).returncode == 0:
-        os.execvpe(own_network[0], [*own_network, sys.executable, *sys.argv], os.environ | {INSIDE: "1"})
-
-
-def _bring_up_the_loopback() -> None:
-    import fcntl  # on Linux alone
-    import struct
-
-    set_flags, up = 0x8914, 0x1  # SIOCSIFFLAGS, IFF_UP of netdevice(7)
-    with socket.socket() as any_socket:
-        fcntl.ioctl(any_socket, set_flags, struct.pack("16sh", b"lo", up))
 
 
 if __name__ == "__main__":
