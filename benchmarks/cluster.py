@@ -2,7 +2,7 @@
 
     python benchmarks/cluster.py
 
-Every process of a cluster runs this file, too. The kernel counts the bytes on the loopback, so nothing else should use it.
+Every process of a cluster runs this file, too. The kernel counts the bytes on the loopback: nothing else should use it.
 """
 
 import argparse
