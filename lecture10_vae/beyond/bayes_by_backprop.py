@@ -418,8 +418,8 @@ def main(
     flags |= {"batch_size": batch_size, "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
     flags |= {"initial_stddev": initial_stddev, "prior_stddev": prior_stddev}
     command_line.check_numbers(**flags, draws=draws)
-    if only and only not in VARIANTS:
-        raise command_line.UserError(f"--only {only}: there is no such variant, but {', '.join(VARIANTS)}.")
+    if only:
+        command_line.check_choice(tuple(VARIANTS), only=only)
     train, test = load(data_dir, held_out)
     results = {"variants": {}, "gradients": {}, "pruning": {}}
     for name in [only] if only else VARIANTS:

@@ -13,9 +13,10 @@ neither encoder nor Gaussian; and by importance sampling (IS) from both. In the 
     python lecture10_vae/beyond/cremer.py                                # make paper-cremer
 
 After 600 epochs (seed 0), on the first 300 test images: ln P(x) -83.7, approximation gap 1.7, amortization gap 2.7. IS
-by 5,000 codes of the encoder is 0.5 below AIS, by those of the best Gaussian 0.1. Five minutes on two cores.
+by 5,000 codes of the encoder is 0.5 below AIS, by those of the best Gaussian 0.1. Three minutes on two cores.
 """
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -44,10 +45,7 @@ def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10, seed
     with tf.name_scope("code"):
         noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])
         code = posterior.sample(samples, seed=noise_seed)  # [samples, N, code_size]
-
-    def log_weights(code):
-        """ln w of codes [samples, N, code_size], in nats: [samples, N]."""
-        return decoder(code).log_prob(images) + prior.log_prob(code) - posterior.log_prob(code)
+    log_weights = partial(iwae.weigh, images, prior, posterior, decoder)
 
     with tf.name_scope("elbo"):
         reconstruction = tf.reduce_mean(decoder(code).log_prob(images), axis=0)

@@ -49,6 +49,11 @@ def make_decoder(code, pixel_means=0.5, data_shape=(28, 28), hidden_size=200):
     return tfd.Independent(tfd.Bernoulli(logits=logit), len(data_shape))
 
 
+def weigh(images, prior, posterior, decoder, code):
+    """ln w of codes [samples, N, code_size] for images [N, 28, 28], in nats: [samples, N]."""
+    return decoder(code).log_prob(images) + prior.log_prob(code) - posterior.log_prob(code)
+
+
 def build_graph(samples=1, objective="iwae", code_size=50, hidden_size=200, pixel_means=0.5, seed=0) -> SimpleNamespace:
     """The bounds of one and of `samples` codes, as a static graph. Returns everything below by its name."""
     set_random_seed(seed)
@@ -62,15 +67,12 @@ def build_graph(samples=1, objective="iwae", code_size=50, hidden_size=200, pixe
         prior = make_prior(code_size)
     posterior = encoder(images)
     mean = posterior.mean()  # [N, code_size]
-
-    def log_weights(code):
-        """ln w of codes [samples, N, code_size], in nats: [samples, N]."""
-        return decoder(code).log_prob(images) + prior.log_prob(code) - posterior.log_prob(code)
+    log_weights = partial(weigh, images, prior, posterior, decoder)
 
     with tf.name_scope("code"):
         noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])
         code = posterior.sample(samples, seed=noise_seed)  # [samples, N, code_size]
-    log_weight = log_weights(code)
+    log_weight = log_weights(code)  # [samples, N], nats
     with tf.name_scope("elbo"):
         elbo = tf.reduce_mean(log_weight, axis=0)  # [N], nats: slide 22, with an average of samples
     with tf.name_scope("bound"):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import logsumexp
 from tqdm import tqdm
 
-from lecture10_vae.tf1 import each_batch, tf
+from lecture10_vae.tf1 import each_batch, run_in_parts, tf
 
 TOGETHER = 50  # samples of the codes of 20 images: few enough for a processor's cache
 
@@ -80,7 +80,7 @@ def log_mean(log_weights: np.ndarray, at_a_time: int) -> np.ndarray:
 def measure(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, samples: int, at_a_time: int) -> dict:
     """Means over images, in nats, with what is known of the estimate's own error; and the active units."""
     of_each = estimate(session, model, pixels, samples, at_a_time)
-    means = np.concatenate([session.run(model.mean, {model.images: some / 255}) for some in np.array_split(pixels, 10)])
+    means = run_in_parts(session, model.mean, {model.images: pixels / np.float32(255)})
     count = len(pixels)
     return {
         "test_log_likelihood_nats": of_each.log_likelihood.mean(),
