@@ -112,10 +112,15 @@ def flat(image):
     return np.reshape(image, -1).astype(float)
 
 
+def next_frame(page):
+    """Waits until the page has drawn what it was asked for, however late its frames are."""
+    page.evaluate("new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
+
+
 def settle(page):
     """Waits until the page has solved for the digit that is there now."""
-    page.wait_for_timeout(100)  # a few frames, after which the last digit's numbers are gone
-    expect(page.locator("#encode-evidence")).not_to_have_text("…")
+    next_frame(page)  # after which the last digit's numbers are gone
+    expect(page.locator("#encode-evidence")).not_to_have_text("…", timeout=30_000)
 
 
 def encode(page, image):
@@ -441,7 +446,7 @@ def test_handles_of_the_bound_can_be_dragged(page):
     page.mouse.down()
     page.mouse.move(plane["x"] + 0.6 * plane["width"], plane["y"] + 0.5 * plane["height"], steps=5)
     page.mouse.up()
-    page.wait_for_timeout(100)
+    next_frame(page)
     assert page.locator("#bound-q").inner_text().startswith("μ = (0.6")
     assert shown_number(page, "bound-bound") != before
     total = shown_number(page, "bound-bound") + shown_number(page, "bound-divergence")
@@ -451,7 +456,7 @@ def test_handles_of_the_bound_can_be_dragged(page):
 def press(page, *keys):
     for key in keys:
         page.keyboard.press(key)
-    page.wait_for_timeout(100)
+    next_frame(page)
 
 
 def test_keys_do_what_the_mouse_does(browser):
@@ -485,7 +490,7 @@ def touch(page, path):
     for kind, (x, y) in zip(kinds, path, strict=True):
         session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(100)
+    next_frame(page)
 
 
 def test_fingers_draw_and_drag_on_a_phone_without_scrolling_it(phone):

@@ -346,19 +346,18 @@ def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(look):
     tab = look("slides.html", PROJECTOR)
 
     def shown():
-        tab.wait_for_timeout(50)
         return tab.evaluate(
-            "[...document.querySelectorAll('.slide')].find(e => Math.abs(e.getBoundingClientRect().top) < 2).id"
+            "[...document.querySelectorAll('.slide')].find(e => Math.abs(e.getBoundingClientRect().top) < 2)?.id"
         )
 
     assert shown() == "start"
     for key, name in [("ArrowRight", "slides-4-5"), ("PageDown", "slides-6"), ("ArrowUp", "slides-4-5")]:
         tab.keyboard.press(key)
-        assert shown() == name
+        wait_until(lambda name=name: shown() == name)
     tab.keyboard.press("End")
-    assert shown() == "slides-27-29"
+    wait_until(lambda: shown() == "slides-27-29")
     tab.keyboard.press("Home")
     tab.keyboard.press("Space")
-    assert shown() == "slides-4-5"
+    wait_until(lambda: shown() == "slides-4-5")
     # some moments later, once the page has come to rest
     wait_until(lambda: tab.get_attribute("#language", "href") == "slides.zh.html#slides-4-5")
