@@ -11,6 +11,7 @@ from scipy.stats import norm
 
 from lecture10_vae.beyond import bayes_by_backprop
 from lecture10_vae.beyond.bayes_by_backprop import define_network, make_divergence, make_prior
+from lecture10_vae.studies import pruning, weight_noise
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
 
@@ -165,7 +166,7 @@ def test_bound_holds_one_nth_of_the_whole_divergence(trained):
 
 def test_variances_are_numpys():
     samples = np.random.default_rng(0).normal(1_000, 0.1, (30, 7))
-    np.testing.assert_allclose(bayes_by_backprop.variances(iter(samples)), samples.var(axis=0, ddof=1))
+    np.testing.assert_allclose(weight_noise.variances(iter(samples)), samples.var(axis=0, ddof=1))
 
 
 def test_gradients_vary_as_their_samples_do(small_mnist):
@@ -176,7 +177,9 @@ def test_gradients_vary_as_their_samples_do(small_mnist):
         gradients = tf.gradients(tf.reduce_mean(dist.log_prob(model.label)), [q.loc for q in model.posteriors])
         each = [trained.run(gradients, batch, (number, -1)) for number in range(20)]
         flat = np.array([np.concatenate([part.ravel() for part in one]) for one in each], np.float64)
-        numbers = bayes_by_backprop.measure_gradients(session, model, batch, draws=20)
+        feed = {model.images: batch.images, model.label: batch.labels}
+        every_way = bayes_by_backprop.make_gradients(model)
+        numbers = weight_noise.measure(session, every_way, feed, model.noise_seed, draws=20)
     assert set(numbers) == {"trained", "untrained"}
     assert numbers["trained"]["shared"]["by_means_variance"] == pytest.approx(flat.var(axis=0, ddof=1).sum(), rel=1e-3)
     for ways in numbers.values():
@@ -186,7 +189,8 @@ def test_gradients_vary_as_their_samples_do(small_mnist):
 
 def test_pruning_sets_means_and_stddevs_to_zero(trained):
     test, means = trained.data["test"], trained.means
-    numbers = bayes_by_backprop.measure_pruning(trained.session, trained.model, test, draws=2)
+    given = trained.session, trained.model, test.images, test.labels
+    numbers = pruning.measure_network(*given, bayes_by_backprop.KEPT, draws=2)
 
     def most(importance, kept):
         ordered = np.sort(np.concatenate([part.ravel() for part in importance]))
@@ -232,8 +236,8 @@ def test_held_out_images_are_the_last_10_000_training_images():
 @pytest.fixture
 def quick(on_small_mnist, monkeypatch):
     """Lets main train small networks on `small_mnist`, few variants, and measure little."""
-    measure = bayes_by_backprop.measure_gradients
-    monkeypatch.setattr(bayes_by_backprop, "measure_gradients", lambda *given: measure(*given, draws=3))
+    measure = weight_noise.measure
+    monkeypatch.setattr(weight_noise, "measure", lambda *given: measure(*given, draws=3))
 
     def run(*variants, **flags):
         monkeypatch.setattr(

@@ -6,9 +6,9 @@ dimensions than are needed do not make the model overfit, as the divergence keep
 
     python lecture10_vae/beyond/aevb.py
 
-The paper has tanh for relu, Adagrad (a rate of 0.01, 0.02 or 0.1) for Adam, initial weights from N(0, 0.01), a weight
-decay by a prior N(0, I), and a Bernoulli likelihood; of how its pixels are made binary, if they are, it says nothing.
-Here they are grey, as on the slides. So the shape of the curves compares, and not their second digit.
+The paper has tanh for relu, Adagrad (a rate of 0.01, 0.02 or 0.1) for Adam, initial weights from N(0, 0.01) and a
+weight decay by a prior N(0, I). The pixels here are grey, as on the slides. So the shape of the curves compares, and
+not their values.
 """
 
 from pathlib import Path

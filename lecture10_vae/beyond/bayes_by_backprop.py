@@ -18,7 +18,6 @@ best: Adam came to -1.1 in 5 epochs, with a prior of stddev 0.1. The paper train
 
 import itertools
 import json
-from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,11 +25,11 @@ import numpy as np
 
 from lecture10_vae import bayesian_network
 from lecture10_vae.pictures import beyond_bayes_by_backprop as pictures
-from lecture10_vae.studies import pruning, uncertainty
+from lecture10_vae.studies import pruning, uncertainty, weight_noise
 from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.files import write_json
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils.run import Run, refuse_run
 
 DRAWS = ("shared", "local", "flipout")  # ways to draw the weights for a mini-batch
 PRUNED = ("gaussian", "mixture", "gaussian_adam")
@@ -210,11 +209,6 @@ def build_point_graph(dropout=0.0, hidden_size=400, learning_rate=0.128, seed=0)
     return SimpleNamespace(**locals())
 
 
-def percent_wrong(probability: np.ndarray, labels: np.ndarray) -> float:
-    """The error in percent of class probabilities [N, 10]."""
-    return 100 * float(np.mean(probability.argmax(axis=-1) != labels))
-
-
 def evaluate(session: tf.Session, model: SimpleNamespace, some: mnist.Dataset, test: mnist.Dataset) -> dict[str, dict]:
     """An epoch's numbers: the bound's terms on some training images; on test images the error of the mean weights.
 
@@ -224,7 +218,7 @@ def evaluate(session: tf.Session, model: SimpleNamespace, some: mnist.Dataset, t
     train_terms = session.run(terms, {model.images: some.images, model.label: some.labels})
     feed = {model.images: test.images, model.label: test.labels}
     log_prob, probability = session.run([model.log_prob, model.mean_probability], feed)
-    error = percent_wrong(probability, test.labels)
+    error = uncertainty.percent_wrong(probability, test.labels)
     return {"train": train_terms, "test": {"log_prob": log_prob, "error_percent": error}}
 
 
@@ -237,9 +231,9 @@ def measure(
     scores = uncertainty.score(prediction, test.labels)
     numbers = {
         "draws": draws,
-        "test_error_percent": percent_wrong(prediction.mean(axis=0), test.labels),
-        "test_error_percent_mean_weights": percent_wrong(mean_probability, test.labels),
-        "test_error_percent_one_draw": percent_wrong(prediction, test.labels),
+        "test_error_percent": uncertainty.percent_wrong(prediction.mean(axis=0), test.labels),
+        "test_error_percent_mean_weights": uncertainty.percent_wrong(mean_probability, test.labels),
+        "test_error_percent_one_draw": uncertainty.percent_wrong(prediction, test.labels),
         "test_log_predictive_nats": scores["log_predictive_nats"],
         "test_calibration_error": scores["calibration_error"],
     }
@@ -250,67 +244,15 @@ def measure(
     return numbers
 
 
-def measure_gradients(session: tf.Session, model: SimpleNamespace, batch: mnist.Batch, draws: int = 50) -> dict:
-    """How much the gradient of a batch's mean log probability varies over draws, for each way to draw the weights.
-
-    Returns:
-        For the network "trained", as it is, and "untrained", as which it stays: for each way by_means_variance and
-        by_stddevs_variance, the variances of the gradients by all weights' means, or stddevs, summed up.
-    """
-    gradients, feed = {}, {model.images: batch.images, model.label: batch.labels}
+def make_gradients(model: SimpleNamespace) -> dict[str, tf.Tensor]:
+    """The gradient of the mean log probability by all means, then by all stddevs, [2W]; by each way to draw."""
+    gradients = {}
     for draw in DRAWS:
         dist, _ = define_network(model.images, model.posteriors, draw, model.noise_seed)
         log_prob = tf.reduce_mean(dist.log_prob(model.label))
         parameters = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
         gradients[draw] = tf.concat([tf.reshape(part, [-1]) for part in tf.gradients(log_prob, parameters)], axis=0)
-    numbers = {}
-    for state in ("trained", "untrained"):
-        if state == "untrained":
-            session.run(tf.global_variables_initializer())
-        numbers[state] = {}
-        for draw, gradient in gradients.items():
-            each = (session.run(gradient, feed | {model.noise_seed: [number, -1]}) for number in range(draws))
-            by_means, by_stddevs = np.split(variances(each), 2)
-            numbers[state][draw] = {"by_means_variance": by_means.sum(), "by_stddevs_variance": by_stddevs.sum()}
-    return numbers
-
-
-def variances(samples: Iterable[np.ndarray]) -> np.ndarray:
-    """The variance of each number over samples [size], which are too large to keep: [size]."""
-    count, mean, squares = 0, 0.0, 0.0
-    for sample in samples:  # Welford's way, which subtracts no large numbers
-        count += 1
-        deviation = sample - mean
-        mean = mean + deviation / count
-        squares = squares + deviation * (sample - mean)
-    return squares / (count - 1)
-
-
-def measure_pruning(session: tf.Session, model: SimpleNamespace, test: mnist.Dataset, draws: int) -> dict[str, list]:
-    """Table 2: the test error in percent with only the weights kept whose |mean| / stddev is largest, or |mean|.
-
-    The others' means and stddevs are set to 0.
-    """
-    parts = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
-    values = session.run(parts)
-    mean, stddev = np.split(np.concatenate([value.ravel() for value in values]), 2)
-    cuts = np.cumsum([value.size for value in values])[:-1]
-
-    def pruned(importance, kept):
-        both = np.concatenate([pruning.prune(array, importance, kept) for array in (mean, stddev)])
-        arrays = np.split(both, cuts)
-        return {part: array.reshape(value.shape) for part, array, value in zip(parts, arrays, values, strict=True)}
-
-    numbers = {"kept": list(KEPT), "by_signal_to_noise": [], "by_signal_to_noise_mean_weights": [], "by_mean": []}
-    for kept in KEPT:
-        feed = pruned(np.abs(mean) / stddev, kept) | {model.images: test.images}
-        each = [session.run(model.probability, feed | {model.noise_seed: [number, -1]}) for number in range(draws)]
-        numbers["by_signal_to_noise"].append(percent_wrong(np.mean(each, axis=0), test.labels))
-        by_means = session.run(model.mean_probability, feed)
-        numbers["by_signal_to_noise_mean_weights"].append(percent_wrong(by_means, test.labels))
-        by_means = session.run(model.mean_probability, pruned(np.abs(mean), kept) | {model.images: test.images})
-        numbers["by_mean"].append(percent_wrong(by_means, test.labels))
-    return numbers
+    return gradients
 
 
 def settle(name: str, epochs: int, short_epochs: int, adam_learning_rate: float, **flags) -> tuple[dict, int]:
@@ -420,6 +362,7 @@ def main(
     command_line.check_numbers(**flags, draws=draws)
     if only:
         command_line.check_choice(tuple(VARIANTS), only=only)
+    refuse_run(logdir)
     train, test = load(data_dir, held_out)
     results = {"variants": {}, "gradients": {}, "pruning": {}}
     for name in [only] if only else VARIANTS:
@@ -431,10 +374,13 @@ def main(
             train_network(session, model, run, train, test, planned)
             results["variants"][name] = run.finish(None, **measure(session, model, train, test, draws))
             if name in PRUNED:
-                results["pruning"][name] = measure_pruning(session, model, test, draws)
+                results["pruning"][name] = pruning.measure_network(
+                    session, model, test.images, test.labels, KEPT, draws
+                )
             if name == "gaussian":
-                batch = mnist.Batch(train.pixels[:batch_size], train.labels[:batch_size])
-                results["gradients"] = measure_gradients(session, model, batch)
+                batch = train.first(batch_size)
+                feed = {model.images: batch.images, model.label: batch.labels}
+                results["gradients"] = weight_noise.measure(session, make_gradients(model), feed, model.noise_seed)
     print("\n" + describe(results["variants"]))
     write_json(logdir / "results.json", results)
     histories = {name: json.loads((logdir / name / "history.json").read_bytes()) for name in results["variants"]}

@@ -25,8 +25,8 @@ def draw(histories: dict[str, list[dict]], gradients: dict, pruning: dict) -> di
 
     Args:
         histories: of each variant, what its history.json says.
-        gradients: what `measure_gradients` returns, by the state of the network.
-        pruning: what `measure_pruning` returns, by the variant.
+        gradients: what `weight_noise.measure` returns, by the state of the network.
+        pruning: what `pruning.measure_network` returns, by the variant.
     """
     pictures = {"epochs": draw_epochs(histories)}
     if gradients:

@@ -56,6 +56,11 @@ def score(prediction: np.ndarray, labels: np.ndarray) -> dict[str, float]:
     }
 
 
+def percent_wrong(prediction: np.ndarray, labels: np.ndarray) -> float:
+    """The error in percent of class probabilities [..., N, 10] for labels [N]."""
+    return 100 * float(np.mean(prediction.argmax(axis=-1) != labels))
+
+
 def measure(
     predictors: dict[str, Predictor], predictions: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
 ) -> dict:
