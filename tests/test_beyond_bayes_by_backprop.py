@@ -90,6 +90,20 @@ def test_what_two_images_have_in_common_is_all_with_a_shared_draw_and_nothing_el
     assert np.abs(expected["shared"] / scale).max() > 0.15  # or else the ways would not differ
 
 
+def test_flipout_is_equation_4_of_wen_et_al():
+    inputs, mean, weights = np.random.default_rng(1).normal(size=(3, 4, 4)).astype(np.float32)
+    with tf.Graph().as_default(), tf.Session() as session:
+        posterior = tfd.Normal(tf.constant(mean), 1.0)
+        seeds = [tf.constant([1, 2]), tf.constant([3, 4])]
+        sums = bayes_by_backprop.draw_sums(tf.constant(inputs), posterior, tf.constant(weights), "flipout", seeds)
+        (in_signs, _), (out_signs, _) = tf.get_collection("noise")
+        sums, in_signs, out_signs = session.run([sums, in_signs, out_signs])
+    for image in range(4):
+        perturbation = np.outer(in_signs[image], out_signs[image]) * (weights - mean)
+        np.testing.assert_allclose(sums[image], inputs[image] @ (mean + perturbation), rtol=1e-4)
+    assert not np.array_equal(in_signs, out_signs)
+
+
 def test_signs_are_fair_and_independent():
     for columns in (5, 32, 70):
         with tf.Graph().as_default(), tf.Session() as session:
@@ -174,14 +188,18 @@ def test_gradients_vary_as_their_samples_do(small_mnist):
         trained = Trained(session, small_mnist, "gaussian")
         batch, model = mnist.Batch(small_mnist["train"].pixels[:50], small_mnist["train"].labels[:50]), trained.model
         dist, _ = define_network(model.images, model.posteriors, "shared", model.noise_seed)
-        gradients = tf.gradients(tf.reduce_mean(dist.log_prob(model.label)), [q.loc for q in model.posteriors])
+        parameters = [q.loc for q in model.posteriors] + [q.scale for q in model.posteriors]
+        gradients = tf.gradients(tf.reduce_mean(dist.log_prob(model.label)), parameters)
         each = [trained.run(gradients, batch, (number, -1)) for number in range(20)]
         flat = np.array([np.concatenate([part.ravel() for part in one]) for one in each], np.float64)
         feed = {model.images: batch.images, model.label: batch.labels}
         every_way = bayes_by_backprop.make_gradients(model)
         numbers = weight_noise.measure(session, every_way, feed, model.noise_seed, draws=20)
     assert set(numbers) == {"trained", "untrained"}
-    assert numbers["trained"]["shared"]["by_means_variance"] == pytest.approx(flat.var(axis=0, ddof=1).sum(), rel=1e-3)
+    by_means, by_stddevs = np.split(flat.var(axis=0, ddof=1), 2)
+    shared = numbers["trained"]["shared"]
+    assert shared["by_means_variance"] == pytest.approx(by_means.sum(), rel=1e-3)
+    assert shared["by_stddevs_variance"] == pytest.approx(by_stddevs.sum(), rel=1e-3)
     for ways in numbers.values():
         for parameter in ("by_means_variance", "by_stddevs_variance"):
             assert ways["local"][parameter] < 0.8 * ways["shared"][parameter]
