@@ -148,9 +148,9 @@ def test_run_starts_from_the_weights_of_another(finished, on_small_mnist, tmp_pa
 
 
 def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
-    """ln P(x) of the first 200 test images was -106.0 in the mean, with a spread of 0.2."""
-    numbers = run(tmp_path / "run", epochs=2, test_images=200, importance_samples=500)
-    assert numbers["test_log_likelihood_nats"] == pytest.approx(-106.0, abs=1)
+    """At a rate of 3e-3 ln P(x) of the first 200 test images was -106.0 in the mean, with a spread of 0.2."""
+    numbers = run(tmp_path / "run", epochs=2, learning_rate=3e-3, test_images=200, importance_samples=500)
+    assert numbers["test_log_likelihood_nats"] == pytest.approx(-106.0, abs=0.8)
     assert numbers["test_elbo_nats"] == pytest.approx(-110.4, abs=1)
 
 

@@ -124,9 +124,9 @@ def join_cluster():
 def main(
     samples: int = 1,
     objective: str = "iwae",
-    epochs: int = 600,
+    epochs: int = 1_000,
     batch_size: int = 100,
-    learning_rate: float = 3e-3,
+    learning_rate: float = 1e-3,
     schedule: str = "cosine",
     start_from: Path | None = None,
     test_images: int = 10_000,
