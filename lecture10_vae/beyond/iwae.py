@@ -8,6 +8,8 @@ the logarithm, makes it tighter, until it reaches ln P(x) (equation 8 there):
     python lecture10_vae/beyond/iwae.py                          # k = 1: the slide's bound, on the paper's network
     python lecture10_vae/beyond/iwae.py --samples 5              # k = 5, a run of its own
 
+With k = 1 ln P(x) comes to -86.6 nats (seed 0; the paper: -86.76), in 40 minutes on two cores.
+
 With the environment variable TF_CONFIG it is one of several processes that train one model: see cluster.py.
 """
 
