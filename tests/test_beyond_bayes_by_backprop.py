@@ -284,6 +284,15 @@ def test_main_writes_results_and_pictures(quick, tmp_path):
         assert imread(tmp_path / "pictures" / f"{name}.png").std() > 0.05
 
 
+def test_one_epoch_comes_as_far_as_four_seeds_did(tmp_path, monkeypatch):
+    """On all images the mean weights' error was 4.47 % in the mean, with a spread of 0.16; the bound -17.93 nats."""
+    measure = weight_noise.measure
+    monkeypatch.setattr(weight_noise, "measure", lambda *given: measure(*given, draws=2))
+    numbers = bayes_by_backprop.main(epochs=1, draws=2, only="gaussian", logdir=tmp_path)["variants"]["gaussian"]
+    assert numbers["test_error_percent_mean_weights"] == pytest.approx(4.47, abs=0.65)
+    assert numbers["train_elbo_nats"] == pytest.approx(-17.93, abs=0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["mixture", "dropout"])
 def test_resumed_run_is_the_run_that_was_never_stopped(quick, tmp_path, monkeypatch, name):

@@ -9,11 +9,13 @@ is the same network with weights that are values, by plain SGD, and with dropout
 
     python lecture10_vae/beyond/bayes_by_backprop.py        (or: make paper-bbb)
 
-Choices were made on the last 10,000 training images (--held-out), with seed 0. After 12 epochs of the paper's SGD, a
-Gaussian prior of stddev 0.3 came to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 % with 0.05; the
-mixture, with 0.05, to 2.50 %. The stddevs of Q had moved by about 1 % since they began, and the bound was -21.2 and
--12.6 nats. So the initial stddev decides how much noise the network is trained with, and the bound is far from its
-best: Adam came to -1.1 in 5 epochs, with a prior of stddev 0.1. The paper trains for 600 epochs (figure 2).
+After 60 epochs (seed 0) the error on the test images is 1.5 % with the Gaussian prior, 1.6 % with the mixture, 1.9 % by
+plain SGD and 1.5 % with dropout; all of it takes 25 minutes on two cores.
+
+The initial stddev and the prior's were chosen on the last 10,000 training images (--held-out), with seed 0. After 12
+epochs of SGD, a Gaussian prior of stddev 0.3 came to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 %
+with 0.05; the mixture, with 0.05, to 2.50 %. Nothing else was chosen: the share of units left out is 0.5, and the rate
+is the largest of the paper's. The paper trains for 600 epochs (figure 2).
 """
 
 import itertools

@@ -14,8 +14,13 @@ SHORT_STYLES = {
     "short_local": ("local draws", plotting.BLUE, "o-", plotting.BLUE),
     "short_flipout": ("flipout", plotting.ORANGE, "s-", plotting.ORANGE),
     "short_shared": ("shared draw (slide 28)", plotting.ORANGE, "^:", "white"),
-    "short_narrow": ("local, narrower start", plotting.GRAY, "v-", plotting.GRAY),
-    "short_wide": ("local, wider start", plotting.GRAY, "D--", "white"),
+    "short_narrow": ("local, initial stddev 0.002", plotting.GRAY, "v-", plotting.GRAY),
+    "short_wide": ("local, initial stddev 0.1", plotting.GRAY, "D--", "white"),
+}
+PRUNED = {  # label, marker and whether it is filled
+    "gaussian": ("Gaussian prior", "o", True),
+    "mixture": ("mixture prior", "D", False),
+    "gaussian_adam": ("Gaussian prior, Adam", "^", True),
 }
 DRAWS = {"shared": "shared draw\n(slide 28)", "flipout": "flipout", "local": "local"}
 
@@ -37,17 +42,17 @@ def draw(histories: dict[str, list[dict]], gradients: dict, pruning: dict) -> di
 
 
 def draw_epochs(histories: dict[str, list[dict]]):
-    """The error on test images by the mean weights, and the bound on training images, from epoch 1 on."""
+    """The error on test images by the mean weights, from epoch 1 on: of table 1's rows, and of the shorter runs."""
     with plotting.new_picture(*plotting.SCREEN) as picture:
         left, right = picture.subplots(1, 2)
-        for name, style in STYLES.items():
-            _by_epoch(left, histories.get(name, []), "test", "error_percent", style)
-        for name, style in SHORT_STYLES.items():
-            _by_epoch(right, histories.get(name, []), "train", "elbo", style)
-        left.set(title="Error of the mean weights", xlabel="epoch", ylabel="% of test images", ylim=(1, 4))
-        right.set(title="Bound, Gaussian prior", xlabel="epoch", ylabel="nats per training image", ylim=(-2, 0))
-        for axes in (left, right):
+        for axes, styles in ((left, STYLES), (right, SHORT_STYLES)):
+            for name, style in styles.items():
+                _by_epoch(axes, histories.get(name, []), style)
+            axes.set(xlabel="epoch")
             axes.grid(alpha=0.3)
+        left.set(title="Error of the mean weights", ylabel="% of test images", ylim=(1, 4))
+        right.set(title="Gaussian prior, shorter runs", ylim=(1, 8))
+        for axes in (left, right):
             if axes.lines:
                 axes.legend()
     return picture
@@ -86,10 +91,11 @@ def draw_pruning(pruning: dict[str, dict]):
     with plotting.new_picture(*plotting.SCREEN) as picture:
         axes = picture.add_subplot()
         for name, numbers in pruning.items():
-            marker, face = ("o", None) if name == "gaussian" else ("D", "white")
+            network, marker, filled = PRUNED[name]
             for way, (label, dash, color) in ways.items():
-                style = {"color": color, "marker": marker, "markerfacecolor": face or color, "linestyle": dash}
-                axes.plot(numbers["kept"], numbers[way], label=f"{name} prior, largest {label}", **style)
+                face = color if filled else "white"
+                style = {"color": color, "marker": marker, "markerfacecolor": face, "linestyle": dash}
+                axes.plot(numbers["kept"], numbers[way], label=f"{network}, largest {label}", **style)
         kept = next(iter(pruning.values()))["kept"]
         axes.set(xscale="log", yscale="log", xlabel="weights kept; the others are set to zero", ylabel="test error, %")
         axes.set_xticks(kept, [f"{share:.0%}" for share in kept])
@@ -102,11 +108,10 @@ def draw_pruning(pruning: dict[str, dict]):
     return picture
 
 
-def _by_epoch(axes, history: list[dict], part: str, number: str, style: tuple) -> None:
+def _by_epoch(axes, history: list[dict], style: tuple) -> None:
     label, color, dash, face = style
     shown = [entry for entry in history if entry["epoch"] > 0]
     if shown:
-        values = [entry[part][number] for entry in shown]
-        epochs = [entry["epoch"] for entry in shown]
+        epochs, errors = zip(*((entry["epoch"], entry["test"]["error_percent"]) for entry in shown), strict=True)
         every = max(1, len(epochs) // 10)
-        axes.plot(epochs, values, dash, color=color, markerfacecolor=face, markevery=every, label=label)
+        axes.plot(epochs, errors, dash, color=color, markerfacecolor=face, markevery=every, label=label)

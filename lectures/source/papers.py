@@ -13,6 +13,11 @@ PICTURES = {  # what the notes show, by its name there
     "paper_iwae_k1.png": "paper_iwae/k1/pictures/results.png",
     "paper_cremer_gaps.png": "paper_cremer/pictures/gaps.png",
     "paper_cremer_estimates.png": "paper_cremer/pictures/estimates.png",
+    "paper_aevb_bounds.png": "paper_aevb/bounds.png",
+    "paper_aevb_divergences.png": "paper_aevb/divergences.png",
+    "paper_bbb_epochs.png": "paper_bbb/pictures/epochs.png",
+    "paper_bbb_gradients.png": "paper_bbb/pictures/gradients.png",
+    "paper_bbb_pruning.png": "paper_bbb/pictures/pruning.png",
     "paper_beta_curve.png": "paper_beta/curve.png",
     "paper_beta_warm_up.png": "paper_beta/warm_up.png",
 }
