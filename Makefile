@@ -29,7 +29,7 @@ lecture: lower_bound vae variational_inference distributions regression classifi
 # Burda et al. 2016, table 1
 paper-iwae: .venv/ready
 	$(BIN)/python lecture10_vae/beyond/iwae.py --logdir runs/paper_iwae/k1
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --epochs 600 --logdir runs/paper_iwae/k5
+	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k1 --epochs 250 --logdir runs/paper_iwae/k5
 
 # Cremer et al. 2018, table 2, on the first of those models
 paper-cremer: .venv/ready
