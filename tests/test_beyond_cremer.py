@@ -148,7 +148,7 @@ def test_gaps_add_up_and_errors_are_of_the_mean():
 @pytest.fixture
 def trained_run(tmp_path, on_small_mnist, monkeypatch):
     monkeypatch.setattr(beyond_iwae, "draw", lambda *arguments: None)
-    iwae.main(epochs=1, test_images=20, importance_samples=50, logdir=tmp_path / "k1")
+    iwae.main(epochs=1, learning_rate=3e-3, test_images=20, importance_samples=50, logdir=tmp_path / "k1")
     return tmp_path / "k1"
 
 
