@@ -9,6 +9,9 @@ dimensions than are needed do not make the model overfit, as the divergence keep
 The paper has tanh for relu, Adagrad (a rate of 0.01, 0.02 or 0.1) for Adam, initial weights from N(0, 0.01) and a
 weight decay by a prior N(0, I). The pixels here are grey, as on the slides. So the shape of the curves compares, and
 not their values.
+
+After 100 epochs (seed 0) the bound on test images is -148.8 with 2 dimensions, -100.5 with 20, and -101.2 with 200, of
+which 22 are in use. Half an hour on two cores.
 """
 
 from pathlib import Path
