@@ -282,6 +282,8 @@ def test_main_writes_results_and_pictures(quick, tmp_path):
     assert results["pruning"]["gaussian"]["by_signal_to_noise"][0] == gaussian["test_error_percent"]
     for name in ("epochs", "gradients", "pruning"):
         assert imread(tmp_path / "pictures" / f"{name}.png").std() > 0.05
+    again = quick("dropout", "gaussian", "short_flipout", only="dropout", epochs=3, logdir=tmp_path)
+    assert again == json.loads((tmp_path / "results.json").read_text()) == results
 
 
 def test_one_epoch_comes_as_far_as_four_seeds_did(tmp_path, monkeypatch):

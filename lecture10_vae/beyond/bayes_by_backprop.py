@@ -367,6 +367,8 @@ def main(
     refuse_run(logdir)
     train, test = load(data_dir, held_out)
     results = {"variants": {}, "gradients": {}, "pruning": {}}
+    if only and (logdir / "results.json").exists():  # what the other variants came to stays
+        results = json.loads((logdir / "results.json").read_text(encoding="utf-8"))
     for name in [only] if only else VARIANTS:
         config, planned = settle(name, **flags)
         config["data"] = train.describe()
