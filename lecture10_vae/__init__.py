@@ -15,6 +15,6 @@ def _stop(*_) -> None:
 
 # While TensorFlow loads, Ctrl-C would end in dozens of lines. utils/command_line.py takes over once a script runs.
 _main = getattr(sys.modules["__main__"], "__file__", None) or ""
-_is_script = sys.argv[:1] == ["-m"] or Path(_main).resolve().parent == Path(__file__).resolve().parent
+_is_script = sys.argv[:1] == ["-m"] or Path(__file__).resolve().parent in Path(_main).resolve().parents
 if _is_script and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _stop)

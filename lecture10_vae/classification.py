@@ -1,7 +1,6 @@
 """Slides 19-20: classification. A network's ten outputs are the logits of a distribution over the ten digits.
 
-Its negative log probability of the label is the cross entropy, so nothing but the distribution makes this another
-model than regression.py's.
+Its negative log probability of the label is the cross entropy. Only the distribution differs from regression.py.
 
     python lecture10_vae/classification.py
 
@@ -51,7 +50,7 @@ def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, la
     """Means over images [N, 28, 28] of labels [N]."""
     fetches = [model.log_prob, model.probability]
     log_prob, probability = session.run(fetches, {model.images: images, model.label: labels})
-    return {"accuracy": np.mean(probability.argmax(axis=1) == labels), "log_prob": log_prob.mean()}
+    return {"log_prob": log_prob.mean(), "accuracy": np.mean(probability.argmax(axis=1) == labels)}
 
 
 def main(
@@ -107,7 +106,6 @@ def main(
             "reliability.png",
             test_accuracy=numbers["accuracy"],
             test_log_prob_nats=numbers["log_prob"],
-            test_cross_entropy_nats=-numbers["log_prob"],
             test_calibration_error=error,
         )
 

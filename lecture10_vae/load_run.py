@@ -40,10 +40,8 @@ def load_run(logdir: Path | str = "runs/vae", epoch: int | None = None) -> tuple
     script = config and _find(f"{config['script']}.py")
     if script is None:
         raise UserError(f"{logdir} holds no run of a script of the lecture: train one, or give another folder.")
-    files = {place.rpartition(" ")[2] for place in config["source"]}
-    now = sources.digests(*filter(None, map(_find, sorted(files))))
-    if change := sources.describe_change({"source": config["source"]}, {"source": now}):
-        raise UserError(f"{logdir} holds a run of other code: {change}. Train it anew, with another --logdir.")
+    if change := change_of_source(config):
+        raise UserError(f"{logdir} holds a run of other code: {change}. Train it anew, in another folder.")
     saved = checkpoints.read_newest(logdir) if epoch is None else checkpoints.read(logdir, epoch)
     if saved is None:
         raise UserError(f"{logdir} holds no {'epoch' if epoch is None else f'epoch {epoch}'} that can be read.")
@@ -57,6 +55,14 @@ def load_run(logdir: Path | str = "runs/vae", epoch: int | None = None) -> tuple
     return session, model
 
 
+def change_of_source(config: dict) -> str:
+    """What has changed of the source since the run with that configuration was trained; empty if nothing has."""
+    files = {place.rpartition(" ")[2] for place in config["source"]}
+    now = sources.digests(*filter(None, map(_find, sorted(files))))
+    return sources.describe_change({"source": config["source"]}, {"source": now})
+
+
 def _find(file: str) -> Path | None:
-    """A script's file, among the lecture's or beyond them; None if there is none."""
-    return next((path for path in (HERE / file, HERE / "beyond" / file) if path.exists()), None)
+    """A script's file, among the lecture's, beyond them, or of a study that trains; None if there is none."""
+    places = (HERE / folder / file for folder in (".", "beyond", "studies"))
+    return next((path for path in places if path.exists()), None)

@@ -129,7 +129,8 @@ def main(
                 print(bound_on_grid.describe(step, records[step]))
                 run.write("walk", step, {name: records[step][name] for name in ("bound", "divergence")})
                 run.flush(step)
-            session.run(model.optimize)
+            if step < steps:
+                session.run(model.optimize)
 
         best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance)
         gap = log_evidence - best.bound

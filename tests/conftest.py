@@ -12,6 +12,10 @@ from lecture10_vae.utils import mnist
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# Processes that share the tests share the cores, too: with all cores for each the tests take a twelfth longer.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    os.environ.setdefault("TF_NUM_INTRAOP_THREADS", str(max(1, os.cpu_count() // workers)))
+
 
 def wait_until(holds, seconds=10):
     """Waits until a function of a page, say, returns True; fails if it does not within so many seconds."""

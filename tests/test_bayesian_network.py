@@ -11,6 +11,7 @@ from scipy.stats import entropy, norm
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lecture10_vae import bayesian_network
+from lecture10_vae.load_run import load_run
 from lecture10_vae.pictures import bayesian_network as pictures
 from lecture10_vae.pictures.classification import draw_outputs
 from lecture10_vae.studies import point_estimate, pruning, uncertainty
@@ -222,10 +223,10 @@ def test_rotation_report_asks_the_predictor_of_turned_images(small_mnist):
 
 def test_unfamiliar_images_are_what_they_say(small_mnist):
     images = small_mnist["test"].images
-    unfamiliar = uncertainty.make_unfamiliar(images)
+    unfamiliar = dict(uncertainty.make_unfamiliar(images))
     shuffled, noise = unfamiliar["shuffled pixels"], unfamiliar["noise"]
     np.testing.assert_array_equal(np.sort(shuffled.reshape(-1, 784)), np.sort(images.reshape(-1, 784)))
-    alike = uncertainty.make_unfamiliar(np.repeat(images[:1], 10, axis=0))["shuffled pixels"]
+    alike = dict(uncertainty.make_unfamiliar(np.repeat(images[:1], 10, axis=0)))["shuffled pixels"]
     assert len({tuple(pixels) for pixels in alike.reshape(10, 784)}) == 10  # each in an order of its own
     assert noise.shape == images.shape
     assert (noise.min(), noise.max(), noise.mean()) == (
@@ -305,6 +306,15 @@ def test_resumed_run_is_the_run_that_was_never_stopped(on_small_mnist, without_p
     other = bayesian_network.main(epochs=2, logdir=tmp_path / "c", **flags | {"seed": 6})
     for name in ("train_elbo_nats", "point_estimate_test_log_predictive_nats"):
         assert resumed[name] == straight[name] != other[name]
+
+
+def test_loaded_run_is_of_as_many_images_and_of_the_same_point_estimate(on_small_mnist, without_pictures, tmp_path):
+    results = bayesian_network.main(epochs=1, draws=2, logdir=tmp_path)
+    session, model = load_run(tmp_path)
+    with session:
+        assert session.run(model.kl) == pytest.approx(results["kl_nats"], rel=1e-6)
+    source = json.loads((tmp_path / "config.json").read_text())["source"]
+    assert {"build_graph in bayesian_network.py", "build_graph in point_estimate.py"} <= source.keys()
 
 
 def test_tensorboards_own_reader_finds_curves_weights_and_graph(on_small_mnist, without_pictures, tmp_path):

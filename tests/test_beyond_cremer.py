@@ -174,3 +174,6 @@ def test_short_form_measures_a_model_trained_for_an_epoch(trained_run, tmp_path)
 def test_folder_without_a_model_says_how_to_make_one(tmp_path):
     with pytest.raises(UserError, match=r"holds no run of iwae\.py: python lecture10_vae/beyond/iwae\.py"):
         cremer.main(run=tmp_path, logdir=tmp_path / "out")
+    (tmp_path / "config.json").write_text(json.dumps({"script": "iwae", "source": {}}))  # a run without an epoch
+    with pytest.raises(UserError, match=r"holds no run of iwae\.py"):
+        cremer.main(run=tmp_path, logdir=tmp_path / "out")

@@ -22,7 +22,7 @@ def black_and_white(small_mnist):
 
 @pytest.fixture(scope="module")
 def trained(black_and_white):
-    """A model of two codes and little training, so that P(z|x) is not yet narrow: its session and itself."""
+    """A model with a code of two dimensions, whose P(z|x) is not yet narrow after little training; and its session."""
     with tf.Graph().as_default(), tf.Session() as session:
         model = iwae.build_graph(samples=5, code_size=2)
         training.train(session, model.optimize, black_and_white["train"], 10, model.images)
@@ -141,10 +141,20 @@ def test_stopped_run_goes_on_to_the_same_numbers(finished, on_small_mnist, monke
 @pytest.mark.slow
 def test_run_starts_from_the_weights_of_another(finished, on_small_mnist, tmp_path):
     run(tmp_path / "second", epochs=1, samples=5, start_from=finished[0])
-    history = json.loads((tmp_path / "second" / "history.json").read_text())
-    assert history[0]["test"]["elbo"] == pytest.approx(finished[1]["test_elbo_nats"], abs=3)
-    with pytest.raises(UserError, match="holds no run of this model"):
-        run(tmp_path / "third", start_from=tmp_path / "none")
+    first, second = (json.loads((path / "history.json").read_text()) for path in (finished[0], tmp_path / "second"))
+    assert second[0]["test"]["elbo"] == pytest.approx(first[-1]["test"]["elbo"], abs=0.5)  # by five codes and by one
+    config = json.loads((tmp_path / "second" / "config.json").read_text())["start_from"]
+    assert (config["samples"], config["epoch"], config["schedule"]) == (1, 3, "cosine, 3 epochs")
+
+
+def test_wrong_start_is_one_line_and_loses_nothing(finished, on_small_mnist, tmp_path):
+    (tmp_path / "empty").mkdir()
+    for start in ("none", "empty"):
+        with pytest.raises(UserError, match="holds no run of this model"):
+            run(finished[0], start_from=tmp_path / start, fresh=True)
+    with pytest.raises(UserError, match="is the logdir, too"):
+        run(finished[0], start_from=finished[0] / ".." / "finished", fresh=True)
+    assert json.loads((finished[0] / "results.json").read_text())["epochs"] == 3
 
 
 def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
@@ -154,7 +164,16 @@ def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
     assert numbers["test_elbo_nats"] == pytest.approx(-110.4, abs=1)
 
 
-@pytest.mark.parametrize("flag", [{"objective": "elbo"}, {"schedule": "linear"}, {"test_images": 10_001}])
+@pytest.mark.parametrize(
+    "flag",
+    [
+        {"objective": "elbo"},
+        {"schedule": "linear"},
+        {"test_images": 10_001},
+        {"importance_samples": 1},
+        {"importance_samples": 5, "samples": 10},
+    ],
+)
 def test_wrong_flag_is_one_line(flag, tmp_path):
     with pytest.raises(UserError, match=next(iter(flag))):
         run(tmp_path / "run", **flag)

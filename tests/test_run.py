@@ -15,10 +15,10 @@ import pytest
 from PIL import Image, ImageDraw
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from lecture10_vae import vae
+from lecture10_vae import classification, regression, vae
 from lecture10_vae.load_run import load_run
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import checkpoints, mnist, sources
+from lecture10_vae.utils import checkpoints, command_line, mnist, sources
 from lecture10_vae.utils.command_line import UserError, make_parser
 from lecture10_vae.utils.own_digits import read_digit
 from lecture10_vae.utils.run import Run
@@ -139,6 +139,25 @@ def test_ctrl_c_loses_no_epoch_and_says_how_to_go_on(start_script, tmp_path):
         assert stopped.returncode == 130
         assert errors.splitlines() == [f"Stopped. {again} goes on from the last full epoch."]
         assert checkpoints.read_newest(tmp_path / "runs" / "vae").number == 0
+
+
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "Stopped."),
+        (OSError(28, "Disk full", "x"), "Disk full: x. Fix that and give the same command again."),
+        (MemoryError(), "Out of memory: close other programs."),
+    ],
+)
+def test_script_without_epochs_promises_none(error, line, monkeypatch, capsys):
+    def main():
+        """Fails."""
+        raise error
+
+    monkeypatch.setattr(sys, "argv", ["distributions.py"])
+    with pytest.raises(SystemExit):
+        command_line.run(main)
+    assert capsys.readouterr().err == f"{line}\n"
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
@@ -355,6 +374,16 @@ def test_notes_use_of_a_trained_model_runs_as_printed_on_a_drawn_picture(vae_fol
     assert code == pytest.approx(names["session"].run(names["model"].mean, {names["model"].images: image}), abs=1e-5)
 
 
+def test_photograph_is_read_the_way_it_was_held(tmp_path):
+    picture = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(picture).line([(20, 10), (40, 10), (25, 50)], fill=0, width=6)  # a seven
+    picture.save(tmp_path / "upright.png")
+    lying = Image.Exif()
+    lying[0x0112] = 6  # to be turned clockwise
+    picture.rotate(90).save(tmp_path / "lying.png", exif=lying)
+    np.testing.assert_array_equal(read_digit(tmp_path / "lying.png"), read_digit(tmp_path / "upright.png"))
+
+
 @pytest.mark.parametrize("name", ["blank.png", "notes.txt"])
 def test_no_digit_is_one_line(tmp_path, name):
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
@@ -370,6 +399,20 @@ def test_divergence_is_one_line_and_keeps_the_last_good_epoch(on_small_mnist, tm
     assert "\n" not in str(error.value)
     assert checkpoints.numbers_of(tmp_path) == [0]
     assert not (tmp_path / "results.json").exists()
+
+
+@pytest.mark.parametrize("script", [regression, classification])
+def test_divergence_is_seen_in_what_is_trained(script, on_small_mnist, tmp_path):
+    with pytest.raises(UserError, match="training diverges, in epoch 1 log_prob on train images"):
+        script.main(epochs=1, learning_rate=100.0, logdir=tmp_path)
+
+
+def test_divergence_of_a_walk_names_its_step(tmp_path):
+    config = {"learning_rate": 0.02}
+    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, tmp_path, config) as run:
+        run.begin(session)
+        with pytest.raises(UserError, match=r"diverges, at step 5 bound is nan\. Try a learning_rate below 0\.02"):
+            run.write("walk", 5, {"bound": np.nan})
 
 
 def write_idx(path, array, pack=False):

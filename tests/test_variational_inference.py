@@ -2,6 +2,7 @@
 
 import functools
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -206,7 +207,27 @@ def test_of_few_test_images_the_digits_there_are_get_a_posterior(trained, measur
 def test_run_of_another_model_is_refused(tmp_path, config):
     (tmp_path / "config.json").write_text(json.dumps(config | {"source": {}}))
     with pytest.raises(UserError, match="two dimensions"):
-        variational_inference.check_vae(tmp_path)
+        variational_inference.check_vae(tmp_path, "MNIST, 60,000 images")
+
+
+def test_vae_of_other_data_or_code_is_refused(vae_logdir, small_mnist, tmp_path):
+    data = small_mnist["train"].describe()
+    variational_inference.check_vae(vae_logdir, data)
+    with pytest.raises(UserError, match=r"holds a VAE of other data \(MNIST, 2,000 images\): give another vae_logdir"):
+        variational_inference.check_vae(vae_logdir, "MNIST, 60,000 images")
+    config = json.loads((vae_logdir / "config.json").read_text())
+    config["source"]["make_decoder in vae.py"] = "another"
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(UserError, match=r"of other code \(the source has changed since: make_decoder in vae\.py\)"):
+        variational_inference.check_vae(tmp_path, data)
+
+
+def test_vae_stopped_after_more_epochs_than_the_lectures_is_used(vae_logdir, on_small_mnist, tmp_path, capsys):
+    shutil.copytree(vae_logdir, tmp_path / "vae")
+    (tmp_path / "vae" / "results.json").unlink()
+    session, _ = variational_inference.trained_vae(tmp_path / "vae", None)
+    session.close()
+    assert "nothing left to train after epoch 40" in capsys.readouterr().out
 
 
 def test_inverse_softplus_inverts_softplus():

@@ -28,7 +28,7 @@ CODE_SIZES = (2, 3, 5, 10, 20, 200)  # the slides', and the paper's
 
 
 def evaluated_epochs(epochs: int) -> set[int]:
-    """About thirty, closer together at the beginning, where the bound changes fast."""
+    """About twenty of a hundred, closer together at the beginning, where the bound changes fast."""
     return {*range(min(epochs, 10)), *range(10, epochs, 10), epochs}
 
 
@@ -126,7 +126,8 @@ def main(
     plotting.save(pictures.draw(numbers), logdir / "bounds.png")
     plotting.save(pictures.draw_divergences(numbers), logdir / "divergences.png")
     results = {"by_code_size": numbers, "epochs": epochs, "batch_size": batch_size, "pixels": "grey"} | flags
-    write_json(logdir / "results.json", results | {"data": data["train"].describe()})
+    results["data"] = data["train"].describe()
+    write_json(logdir / "results.json", results)
     print(f"Pictures: {logdir / 'bounds.png'}, {logdir / 'divergences.png'}")
     return results
 

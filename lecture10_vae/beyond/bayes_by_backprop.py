@@ -1,4 +1,4 @@
-"""Blundell et al. 2015, "Weight Uncertainty in Neural Networks": tables 1 and 2, with slide 28's way to draw weights.
+"""Blundell et al. 2015, "Weight Uncertainty in Neural Networks": tables 1 and 2, weights with distributions (slide 28).
 
 Two hidden layers of 400 relu units on MNIST; all weights and biases have Gaussians Q in place of values. The prior is a
 Gaussian, or the paper's mixture of two (equation 7). As on slide 29, an image's share of the bound holds one N-th of

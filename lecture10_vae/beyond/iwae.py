@@ -5,8 +5,8 @@ the logarithm, makes it tighter, until it reaches ln P(x) (equation 8 there):
 
     ln P(x) >= E[ln 1/k sum_i w_i] >= E[ln w],    w_i = P(x|z_i) P(z_i) / Q(z_i|x),    z_i from Q(z|x)
 
-    python lecture10_vae/beyond/iwae.py                          # k = 1: the slide's bound, on the paper's network
-    python lecture10_vae/beyond/iwae.py --samples 5              # k = 5, a run of its own
+    python lecture10_vae/beyond/iwae.py                                         # k = 1: the slide's bound
+    python lecture10_vae/beyond/iwae.py --samples 5 --logdir runs/iwae_5        # k = 5
 
 With k = 1 ln P(x) comes to -86.6 nats (seed 0; the paper: -86.76), in 40 minutes on two cores.
 
@@ -105,12 +105,24 @@ def evaluate(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray) ->
     return {name: np.concatenate([value[name] for value in values]).mean() for name in parts}
 
 
-def load_weights(session: tf.Session, logdir: Path) -> None:
-    """Gives the session's model the weights of another run's newest epoch, but none of Adam's memory."""
-    saved = checkpoints.read_newest(logdir)
-    names = {variable.op.name for variable in tf.trainable_variables()}
-    if saved is None or not names <= saved.weights.keys():
-        raise UserError(f"--start-from {logdir} holds no run of this model: train one there first.")
+def read_start(start_from: Path, logdir: Path) -> checkpoints.Epoch:
+    """The newest epoch of another run of this script. Raises UserError if there is none, or if it is the run itself."""
+    saved = checkpoints.read_newest(start_from)
+    if saved is None or saved.config["script"] != Path(__file__).stem:
+        raise UserError(f"--start-from {start_from} holds no run of this model: train one there first.")
+    if start_from.resolve() == logdir.resolve():
+        raise UserError(f"--start-from {start_from} is the --logdir, too: choose another one for the new run.")
+    return saved
+
+
+def describe_start(saved: checkpoints.Epoch) -> dict:
+    """Which weights they are: the other run's configuration, but for its source, and the epoch."""
+    return {name: value for name, value in saved.config.items() if name != "source"} | {"epoch": saved.number}
+
+
+def load_weights(session: tf.Session, saved: checkpoints.Epoch) -> None:
+    """Gives the session's model the weights of another run, but none of Adam's memory."""
+    names = [variable.op.name for variable in tf.trainable_variables()]
     checkpoints.load(session, saved._replace(weights={name: saved.weights[name] for name in names}))
 
 
@@ -161,6 +173,8 @@ def main(
     flags = {"samples": samples, "seed": seed}
     command_line.check_numbers(epochs=epochs, batch_size=batch_size, learning_rate=learning_rate, **flags)
     command_line.check_numbers(test_images=test_images, importance_samples=importance_samples)
+    if importance_samples < samples:
+        raise UserError(f"--importance-samples {importance_samples}: give at least the {samples} of a bound.")
     command_line.check_choice(("iwae", "vae"), objective=objective)
     command_line.check_choice(("cosine", "paper"), schedule=schedule)
     task = join_cluster()
@@ -170,12 +184,13 @@ def main(
     command_line.check_at_most(len(test.pixels), test_images=test_images)
     test_pixels = mnist.binarize(test.pixels, BINARIZATION)
     shown = {"train": mnist.binarize(train.first(1_000).pixels, BINARIZATION), "test": test_pixels[:1_000]}
+    start = read_start(start_from, logdir) if start_from else None
     config = flags | {
         "objective": objective,
         "batch_size": batch_size,
         "learning_rate": learning_rate,
         "schedule": f"{schedule}, {epochs} epochs",
-        "start_from": str(start_from),
+        "start_from": start and describe_start(start),
         "pixels": "black or white, training images binarized anew in each epoch",
         "data": train.describe(),
     }
@@ -188,8 +203,8 @@ def main(
             return task.train(*training)
 
     def keep(session, model, epoch):
-        if epoch == 0 and start_from is not None:
-            load_weights(session, start_from)
+        if epoch == 0 and start:
+            load_weights(session, start)
         if epoch in evaluated_epochs(epochs):
             for part, images in shown.items():
                 run.write(part, epoch, evaluate(session, model, images))

@@ -162,7 +162,8 @@ def main(
     plotting.save(pictures.draw_curve({beta: numbers[f"beta_{beta:g}"] for beta in BETAS}), logdir / "curve.png")
     plotting.save(pictures.draw_warm_up(numbers, warm_up, CODE_SIZE), logdir / "warm_up.png")
     results = {"by_variant": numbers, "seeds": seeds, "warm_up_epochs": warm_up, "pixels": "grey"} | flags
-    write_json(logdir / "results.json", results | {"batch_size": batch_size, "data": data["train"].describe()})
+    results |= {"batch_size": batch_size, "data": data["train"].describe()}
+    write_json(logdir / "results.json", results)
     print(f"Pictures: {logdir / 'curve.png'}, {logdir / 'warm_up.png'}")
     return results
 

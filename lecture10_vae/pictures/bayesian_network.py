@@ -60,7 +60,7 @@ def draw(
     turned = np.concatenate([uncertainty.turn(one, angle) for angle in numbers["rotation"]["degrees"]])
     plotting.save(draw_rotation(turned, **numbers["rotation"]), run.pictures_dir / "rotation.png")
     few = test.first(4).images
-    examples = {"test digits": few} | uncertainty.make_unfamiliar(few)
+    examples = {"test digits": few} | dict(uncertainty.make_unfamiliar(few))
     plotting.save(draw_unfamiliar(examples, **numbers["unfamiliar"]), run.pictures_dir / "unfamiliar.png")
     plotting.save(draw_pruning(**numbers["pruning"]), run.pictures_dir / "pruning.png")
 

@@ -1,4 +1,4 @@
-"""bayes_by_backprop.py's pictures: errors and bounds by epoch, the noise of gradients, and pruning."""
+"""bayes_by_backprop.py's pictures: errors by epoch, the noise of gradients, and pruning."""
 
 import numpy as np
 
@@ -83,9 +83,9 @@ def draw_gradients(gradients: dict[str, dict]):
 
 
 def draw_pruning(pruning: dict[str, dict]):
-    """The test error over the share of weights kept, for each prior and way to choose them."""
+    """The test error of the mean weights over the share of them kept, for each network and way to choose them."""
     ways = {
-        "by_signal_to_noise": ("|mean| / stddev", "-", plotting.BLUE),
+        "by_signal_to_noise_mean_weights": ("|mean| / stddev", "-", plotting.BLUE),
         "by_mean": ("|mean|", ":", plotting.ORANGE),
     }
     with plotting.new_picture(*plotting.SCREEN) as picture:
@@ -97,7 +97,8 @@ def draw_pruning(pruning: dict[str, dict]):
                 style = {"color": color, "marker": marker, "markerfacecolor": face, "linestyle": dash}
                 axes.plot(numbers["kept"], numbers[way], label=f"{network}, largest {label}", **style)
         kept = next(iter(pruning.values()))["kept"]
-        axes.set(xscale="log", yscale="log", xlabel="weights kept; the others are set to zero", ylabel="test error, %")
+        axes.set(xlabel="weights kept; the others are set to zero", ylabel="test error of the mean weights, %")
+        axes.set(xscale="log", yscale="log")
         axes.set_xticks(kept, [f"{share:.0%}" for share in kept])
         axes.set_xticks([], minor=True)
         axes.set_yticks([1, 2, 5, 10, 20, 50, 90], ["1", "2", "5", "10", "20", "50", "90"])

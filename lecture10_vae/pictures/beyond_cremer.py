@@ -42,7 +42,7 @@ def draw_gaps(numbers: dict):
 
 
 def draw_estimates(measured: Measured):
-    """By how much three other estimates of each image's ln P(x) are below AIS from the best Gaussian on."""
+    """Three other estimates of each image's ln P(x), less AIS from the best Gaussian on."""
     encoder, best, annealed, from_prior, _ = measured
     panels = (
         ("IS by the encoder", encoder, plotting.BLUE, "o"),

@@ -11,6 +11,7 @@ from lecture10_vae.utils.run import Run
 
 def draw(session: tf.Session, model: SimpleNamespace, run: Run) -> None:
     """Draws results.png into the run's pictures."""
+    bound = {"iwae": "bound", "vae": "elbo"}[model.objective]
     history = [epoch for epoch in run.history if "test" in epoch and epoch["epoch"] > 0]
     epochs = [epoch["epoch"] for epoch in history]
     code = np.random.default_rng(0).normal(size=[1, 40, *model.posterior.event_shape])
@@ -21,7 +22,7 @@ def draw(session: tf.Session, model: SimpleNamespace, run: Run) -> None:
             ("train", "training images", plotting.ORANGE, "s"),
             ("test", "test images", plotting.BLUE, "o"),
         ):
-            left.plot(epochs, [epoch[part]["bound"] for epoch in history], f"{marker}-", color=color, label=label)
+            left.plot(epochs, [epoch[part][bound] for epoch in history], f"{marker}-", color=color, label=label)
         left.set(title="The bound that is trained", xlabel="epoch", ylabel="nats per image", xscale="log")
         left.legend(loc="lower right")
         plotting.show_images(right, samples, columns=8)

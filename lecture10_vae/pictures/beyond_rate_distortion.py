@@ -28,7 +28,7 @@ def draw_curve(numbers: dict[float, dict]):
 
 
 def _draw_bounds(axes) -> None:
-    """Lines of rate + distortion = -bound, every 2 nats, each with its bound written at the right or the lower end."""
+    """Lines of rate + distortion = -bound, every 2 nats, those that end at the right with their bound."""
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     for total in np.arange(2 * np.ceil((left + low) / 2), right + high, 2):
         axes.plot([left, right], [total - left, total - right], ":", color=plotting.GRAY, linewidth=1.5, zorder=0)

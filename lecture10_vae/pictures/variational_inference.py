@@ -20,7 +20,6 @@ def draw(session: tf.Session, model: SimpleNamespace, test: Dataset, gaps: Gaps,
         "best Gaussian for each image": gaps.per_image_elbo.mean(),
         "encoder, one pass": gaps.encoder_elbo.mean(),
     }
-    plotting.save(draw_inference(gaps.elbo_by_step, levels), folder / "steps.png")
     panels = []
     digits = [digit for digit in (0, 1, 2, 3, 4, 5, 7, 8, 6, 9) if digit in test.labels]  # few images may lack some
     for image in [np.flatnonzero(test.labels == digit)[0] for digit in digits[:8]]:
@@ -30,6 +29,7 @@ def draw(session: tf.Session, model: SimpleNamespace, test: Dataset, gaps: Gaps,
         }
         grid = posterior_around(session, model, test.images[image], list(gaussians.values()))
         panels.append((test.images[image], *grid, gaussians))
+    plotting.save(draw_inference(gaps.elbo_by_step, levels), folder / "steps.png")
     plotting.save(draw_posteriors(panels), folder / "posteriors.png")
 
 

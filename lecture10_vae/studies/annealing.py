@@ -1,7 +1,7 @@
 """ln P(x) of images by annealed importance sampling (AIS; Neal 2001, on decoders Wu et al. 2017).
 
 Importance sampling (importance.py) needs a Q(z) that is nowhere far below P(z|x). AIS needs none: it leads codes from a
-start S(z) to P(z|x) through T distributions between them, by Hamiltonian Monte Carlo, and weighs them on the way:
+start S(z) through T distributions, the last of which is P(z|x), by Hamiltonian Monte Carlo, and weighs them on the way:
 
     ln p_t(z) = (1 - b_t) ln S(z) + b_t ln P(x,z) + const.,    0 = b_0 < b_1 < ... < b_T = 1
     ln w = sum_t (b_t - b_(t-1)) (ln P(x,z_t) - ln S(z_t)),    z_1 from S, z_(t+1) by a move that leaves p_t as it is
@@ -34,7 +34,7 @@ class Estimate(NamedTuple):
     log_likelihood: np.ndarray  # [N], ln of the mean weight of all chains: in the mean, a lower bound of ln P(x)
     half: np.ndarray  # [N], the same by half of the chains at a time
     error: np.ndarray  # [N], standard error of log_likelihood
-    accepted: np.ndarray  # [N], the share of moves that were
+    accepted: np.ndarray  # [N], the mean chance of a move to be
 
 
 def schedule(distributions: int, power: float = 4.0) -> np.ndarray:

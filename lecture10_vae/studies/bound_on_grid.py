@@ -46,7 +46,7 @@ def place(session: tf.Session, mean: np.ndarray, covariance: np.ndarray) -> None
 
 
 def measure(session: tf.Session, model: SimpleNamespace, codes: np.ndarray, cell: float) -> dict[str, np.ndarray]:
-    """Slide 6 for Q(z) as it is: the three forms from 10,000 samples and by quadrature, the divergence, ln P(x)."""
+    """Slide 6 for Q(z) as it is: three forms from 10,000 samples; by quadrature the last, the divergence, ln P(x)."""
     mean, covariance, kl = session.run([model.mean, model.covariance, model.kl])
     forms = np.array(session.run(model.forms, {model.samples: 10_000, model.noise_seed: [0, -1]}), np.float64)
     log_likelihood, log_joint, log_posterior = log_densities(session, model, codes)

@@ -8,7 +8,7 @@ from lecture10_vae.tf1 import tf, tfd
 
 
 def shape_table(session: tf.Session, model: SimpleNamespace, features: np.ndarray) -> list[list[str]]:
-    """For four ways to say "ten Gaussians an image": batch, event, sample, log_prob and KL shapes, as text."""
+    """For three ways to say "ten Gaussians an image": batch, event, sample, log_prob and KL shapes, as text."""
     standard = tfd.Normal(tf.zeros_like(model.mean), 1.0)
     pairs = {
         "MultivariateNormalDiag": (model.dist, model.other),

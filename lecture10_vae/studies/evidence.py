@@ -1,6 +1,7 @@
 """Slide 5 for a trained decoder: ln P(x) of images, by quadrature over codes or bounded by importance sampling.
 
-A model has `prior`, `posterior`, `code`, `dist` and `reconstruction`, as slide 23 names them; slide 7's, too.
+A model has `prior`, `posterior`, `code` and `dist`, as slides 7 and 23 name them; for importance sampling it has slide
+23's `reconstruction`, too.
 """
 
 from types import SimpleNamespace

@@ -4,6 +4,7 @@ A model is the VAE of slide 23; `each_image` is slide 7's, on the VAE's decoder 
 """
 
 import time
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -60,14 +61,14 @@ def infer_images(
         mean.load(start.mean, session)
         stddev.load(inverse_softplus(start.stddev), session)
     feed = {each_image.images: images, each_image.index: np.arange(len(images))}
-    infer = each_batch(each_image.infer, len(images), {tensor: tensor for tensor in (*feed, each_image.rate)})
+    infer = each_batch(each_image.infer, len(images), {tensor: tensor for tensor in (*feed, each_image.inference_rate)})
     elbo_by_step, seconds = {}, 0.0
     for step in range(steps + 1):
         if step in RECORDED_STEPS:
             elbo_by_step[step] = float(average_bound(session, each_image, feed, draws=10).mean())
         started = time.perf_counter()
         if step < steps:  # a rate that falls to 0 lets the noise of the samples average out
-            session.run(infer, feed | {each_image.rate: rate * (1 - step / steps)})
+            session.run(infer, feed | {each_image.inference_rate: rate * (1 - step / steps)})
         seconds += time.perf_counter() - started
     return elbo_by_step, seconds
 
@@ -114,9 +115,9 @@ def summarize(gaps: Gaps) -> dict[str, object]:
     return numbers
 
 
-def describe(numbers: dict[str, object], images: int) -> str:
-    """The gaps as Cremer et al. lay theirs out."""
-    lines = [f"\nThe lecture's VAE on the first {images:,} test images, grey:\nnats per image (standard error)"]
+def describe(numbers: dict[str, object], images: int, logdir: Path) -> str:
+    """The gaps of the VAE in a folder, as Cremer et al. lay theirs out."""
+    lines = [f"\nThe VAE of {logdir} on the first {images:,} test images, grey:\nnats per image (standard error)"]
     for name, title in (
         ("test_log_likelihood", "ln P(x), by quadrature"),
         ("per_image_elbo", "bound, best Gaussian for each image"),

@@ -13,10 +13,10 @@ from lecture10_vae.tf1 import tf
 
 
 class Gaussian(NamedTuple):
-    """A diagonal one for each of N images."""
+    """A diagonal one for each of N images, of D dimensions: two but in beyond/cremer.py."""
 
-    mean: np.ndarray  # [N, 2]
-    stddev: np.ndarray  # [N, 2]
+    mean: np.ndarray  # [N, D]
+    stddev: np.ndarray  # [N, D]
 
 
 def gauss_hermite(points: int) -> tuple[np.ndarray, np.ndarray]:

@@ -112,4 +112,5 @@ def describe(compared: dict) -> str:
     ratios = np.divide(compared["score_variance"], compared["path_variance"])
     numbers = " ".join(f"{ratio:.0f}" for ratio in ratios)
     effect = f"At first, a gradient through ln Q(z) has {numbers} times"
-    return f"{effect}\nthe variance of one through z: Q's means, then its stddevs; one sample, no baseline."
+    skew = ", its skew" if len(ratios) > 4 else ""
+    return f"{effect}\nthe variance of one through z: Q's means, its stddevs{skew}; one sample, no baseline."

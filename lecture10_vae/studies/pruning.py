@@ -61,7 +61,7 @@ def measure_network(
     """The error in percent on images of a network with Q(weights) in each layer, with fewer and fewer weights kept.
 
     Kept are those whose |mean| / stddev is largest, or whose |mean| is; the others' means and stddevs are set to 0.
-    Predictions are averaged over draws of the weights, or made by the mean weights.
+    Predictions are made by the mean weights, but for `by_signal_to_noise`: averaged over draws of the weights.
     """
     parts = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
     values = session.run(parts)

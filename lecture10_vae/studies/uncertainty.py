@@ -4,7 +4,7 @@ A prediction is class probabilities [draws, N, classes], one set for each draw o
 one draw. A predictor is a function from images [N, 28, 28] to a prediction.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -72,12 +72,14 @@ def measure(
         predictions: what the predictors say of these images.
     """
     rotation = under_rotation(predictors, images, labels, DEGREES)
-    numbers = {"rotation": {"degrees": DEGREES} | rotation, "unfamiliar": {}}
-    unfamiliar = make_unfamiliar(images)
-    for name, predict in predictors.items():
-        prefix = f"{name}_test" if numbers["unfamiliar"] else "test"
+    unfamiliar = {name: {} for name in predictors}
+    for kind, others in make_unfamiliar(images):  # not all at once, for the memory that they take
+        for name, predict in predictors.items():
+            unfamiliar[name] |= on_unfamiliar(predict, predictions[name], {kind: others})
+    numbers = {"rotation": {"degrees": DEGREES} | rotation, "unfamiliar": unfamiliar}
+    for i, name in enumerate(predictors):
+        prefix = f"{name}_test" if i > 0 else "test"
         numbers |= {f"{prefix}_{key}": value for key, value in score(predictions[name], labels).items()}
-        numbers["unfamiliar"][name] = on_unfamiliar(predict, predictions[name], unfamiliar)
     return numbers
 
 
@@ -149,12 +151,9 @@ def turn(images: np.ndarray, degrees: float) -> np.ndarray:
     return rotated
 
 
-def make_unfamiliar(images: np.ndarray, seed: int = 0) -> dict[str, np.ndarray]:
-    """As many images of each of three kinds: turned, with the pixels of each in an order of its own, uniform noise."""
+def make_unfamiliar(images: np.ndarray, seed: int = 0) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields as many images of each of three kinds, with its name: turned, with the pixels of each shuffled, noise."""
     random = np.random.default_rng(seed)
-    shuffled = random.permuted(images.reshape(len(images), -1), axis=1).reshape(images.shape)
-    return {
-        "turned by 90 degrees": turn(images, 90),
-        "shuffled pixels": shuffled,
-        "noise": random.random(images.shape, np.float32),
-    }
+    yield "turned by 90 degrees", turn(images, 90)
+    yield "shuffled pixels", random.permuted(images.reshape(len(images), -1), axis=1).reshape(images.shape)
+    yield "noise", random.random(images.shape, np.float32)

@@ -9,7 +9,8 @@ import typing
 from collections.abc import Callable
 from pathlib import Path
 
-LEAST = {"seed": 0, "test_images": 2, "seeds": 2}  # of two there is a standard error, or a stddev
+# Of two there is a standard error, or a stddev, and half of them
+LEAST = {"seed": 0} | dict.fromkeys(["test_images", "prior_images", "importance_samples", "chains", "seeds"], 2)
 LARGEST = {"seed": 2**31 - 1, "draws": 1_000}  # a seed is an int32 of the graph
 
 
@@ -23,8 +24,8 @@ class UserError(Exception):
         super().__init__(_one_line(message))
 
     def __str__(self) -> str:
-        message = super().__str__().replace("--fresh", "fresh=True")
-        return re.sub(r"--[a-z][a-z-]+", lambda name: name[0][2:].replace("-", "_"), message)
+        message = re.sub(r"(?<!\S)--fresh\b", "fresh=True", super().__str__())
+        return re.sub(r"(?<!\S)--[a-z][a-z-]+", lambda name: name[0][2:].replace("-", "_"), message)
 
 
 def check_numbers(**values: float) -> None:
@@ -69,7 +70,10 @@ def run(main: Callable[..., object]) -> None:
     """Calls `main` with the flags of the command line, which are its keyword arguments.
 
     What the user can fix ends in one line and exit status 2; Ctrl-C, after which the same command goes on, in 130.
+    A `main` without epochs has none to keep: it begins anew.
     """
+    has_epochs = "epochs" in inspect.signature(main).parameters
+    kept = "; no epoch is lost" if has_epochs else ""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for a shell's jobs in the background
         signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
@@ -81,14 +85,15 @@ def run(main: Callable[..., object]) -> None:
         sys.exit(141)
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
-        _exit(f"{error.strerror or error}{where}. Fix that and give the same command again; no epoch is lost.", 2)
+        _exit(f"{error.strerror or error}{where}. Fix that and give the same command again{kept}.", 2)
     except KeyboardInterrupt:
         again = "The same command without --fresh" if "--fresh" in sys.argv else "The same command"
-        _exit(f"Stopped. {again} goes on from the last full epoch.", 130)
+        _exit(f"Stopped. {again} goes on from the last full epoch." if has_epochs else "Stopped.", 130)
     except Exception as error:
         if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):  # the latter is TensorFlow's
             raise
-        _exit("Out of memory: lower --batch-size or --hidden-size, or close other programs. No epoch is lost.", 2)
+        less = "lower --batch-size or --hidden-size, or " if has_epochs else ""
+        _exit(f"Out of memory: {less}close other programs{kept}.", 2)
 
 
 def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:

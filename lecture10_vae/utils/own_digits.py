@@ -8,7 +8,7 @@ knows nothing of black on white, of other sizes or of other places.
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from lecture10_vae.utils.command_line import UserError
 
@@ -19,7 +19,8 @@ def read_digit(path: Path | str) -> np.ndarray:
     Raises UserError if the file is no picture, or one without ink.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(path) as file:
+            picture = ImageOps.exif_transpose(file)  # a telephone's photographs say in words which side is up
             white = Image.new("RGBA", picture.size, "white")  # shows where the picture is transparent
             grey = np.asarray(Image.alpha_composite(white, picture.convert("RGBA")).convert("L"), np.float32)
     except (OSError, UnidentifiedImageError) as error:

@@ -6,8 +6,8 @@
     train/, test/, ...          TensorBoard's curves, a file an epoch
     pictures/, results.json     what the run came to
 
-An epoch is done if its checkpoint can be read as a whole, and all but pictures and histograms can be made anew from
-that. So a run may be stopped at any moment, moved or copied.
+An epoch is done if its checkpoint can be read as a whole; the curves can be made anew from that. So a run may be
+stopped at any moment, moved or copied.
 """
 
 import contextlib
@@ -230,7 +230,10 @@ class Run:
         results["versions"] = {package: metadata.version(package) for package in _PACKAGES}
         write_json(self.logdir / "results.json", results)
         if picture is not None:
-            print(f"Picture: {self.pictures_dir / picture}\nCurves: make tensorboard (or lecture10_vae/show_runs.py)")
+            among_runs = Path("runs") in self.logdir.parents
+            here = "make tensorboard (or lecture10_vae/show_runs.py)"
+            there = f"python lecture10_vae/show_runs.py --logdir {self.logdir}"
+            print(f"Picture: {self.pictures_dir / picture}\nCurves: {here if among_runs else there}")
         return results
 
     def _refuse_what_is_not_ours(self) -> None:
@@ -253,10 +256,11 @@ class Run:
             untrained = self.history[0].get(part, {}).get(name, value) if self.history else value
             worse = part == "train" and name == objective and value < untrained - abs(untrained) / 2
             if worse or not math.isfinite(value):
-                kept = f"Epoch {epoch - 1} is kept. " if epoch > 0 else ""
+                kept = f"Epoch {epoch - 1} is kept. " if self.history else ""
+                where = f"in epoch {epoch} {name} on {part} images" if self._bar else f"at step {epoch} {name}"
                 rate = self.config.get("learning_rate")
                 raise UserError(
-                    f"{self.logdir}: training diverges, in epoch {epoch} {name} on {part} images is {value:.4g}. {kept}"
+                    f"{self.logdir}: training diverges, {where} is {value:.4g}. {kept}"
                     f"Try a --learning-rate below {rate}, with another --logdir ({_next_to(self.logdir)} is free)."
                 )
 
