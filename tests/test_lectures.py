@@ -264,7 +264,7 @@ def test_scripts_docstrings_cite_the_results():
             "between 50 and 100 steps",
             f"the {inference['inference_gap_nats']:.1f} nats",
             f"the amortization gap has at least {inference['amortization_gap_nats']:.1f}",
-            f"the approximation gap at most {inference['approximation_gap_nats']:.1f}",
+            f"the approximation gap at most {inference['approximation_gap_nats']:.2f}",
         ],
         "regression": [
             f"After {regression['epochs']} epochs",
