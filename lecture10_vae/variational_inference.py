@@ -10,8 +10,8 @@ decoder this has two parts and no third:
 
     python lecture10_vae/variational_inference.py
 
-Half a minute on two cores. The images' mean bound needs between 50 and 100 steps to come where the encoder has it in one
-pass. Of the 4.2 nats that this is below ln P(x), the amortization gap has at least 4.0 and the approximation gap at
+Half a minute on two cores. The images' mean bound needs between 50 and 100 steps to come where the encoder has it in
+one pass. Of the 4.2 nats that this is below ln P(x), the amortization gap has at least 4.0 and the approximation gap at
 most 0.14 (seed 0; the best Gaussian is the best that was found).
 """
 
