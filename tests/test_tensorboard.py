@@ -177,7 +177,7 @@ def test_projector_colours_the_digits(page, address, small_mnist):
         (lower_bound, "observation prior posterior code decoder bound optimize global_step"),
         (
             variational_inference,
-            "images index prior posterior code decoder elbo infer optimize rate global_step",
+            "images index prior posterior code decoder elbo infer optimize inference_rate global_step",
         ),
         (vae, "images prior encoder code decoder reconstruction kl elbo optimize samples global_step"),
         (bayesian_network, "images label noise_seed network elbo optimize output global_step"),
