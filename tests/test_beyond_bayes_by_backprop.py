@@ -237,6 +237,8 @@ def test_dropout_leaves_out_its_share_and_predicts_with_all_units(small_mnist):
         feed = {model.images: images, model.noise_seed: [1, 2]}
         drawn, probability, mean_probability = session.run([noises, model.probability, model.mean_probability], feed)
         variables = session.run(tf.trainable_variables())
+    assert [np.mean(noise < 0.25) for noise in drawn] == pytest.approx([0.25, 0.25], abs=0.02)
+    assert np.abs(probability - mean_probability).max() > 0.01
     weights = [np.vstack([kernel, bias]) for kernel, bias in zip(variables[::2], variables[1::2], strict=True)]
     np.testing.assert_allclose(mean_probability, softmax(forward(images, weights), axis=1), atol=1e-4)
     values = images.reshape(-1, 784).astype(np.float64) * 255 / 126

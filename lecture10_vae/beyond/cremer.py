@@ -30,7 +30,7 @@ from lecture10_vae.studies import annealing, gaps, importance, suboptimality
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import checkpoints, command_line, mnist
-from lecture10_vae.utils.run import Run, read_config
+from lecture10_vae.utils.run import Run
 from lecture10_vae.variational_inference import make_posterior
 
 
@@ -58,13 +58,13 @@ def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10, seed
     return SimpleNamespace(**locals())
 
 
-def check_run(logdir: Path) -> dict:
-    """The configuration of the trained model in a folder. Raises UserError, with the command that trains one."""
-    config = read_config(logdir)
-    if config is None or config["script"] != "iwae" or checkpoints.read_newest(logdir) is None:
+def read_model(logdir: Path) -> checkpoints.Epoch:
+    """The newest epoch of the trained model in a folder. Raises UserError, with the command that trains one."""
+    saved = iwae.read_run(logdir)
+    if saved is None:
         command = f"python lecture10_vae/beyond/iwae.py --logdir {logdir}"
         raise command_line.UserError(f"{logdir} holds no run of iwae.py: {command} makes one, or give another --run.")
-    return config
+    return saved
 
 
 def main(
@@ -108,10 +108,9 @@ def main(
     command_line.check_at_most(len(test.pixels), test_images=test_images)
     command_line.check_at_most(test_images, prior_images=prior_images)
     pixels = mnist.binarize(test.pixels, iwae.BINARIZATION)[:test_images]
-    trained = check_run(run)
-    saved = checkpoints.read_newest(run)
-    model_of = {name: trained[name] for name in ("samples", "objective", "batch_size", "schedule", "data")}
-    config = flags | {"model": model_of | {"seed": trained["seed"], "epoch": saved.number}}
+    saved = read_model(run)
+    model_of = {name: saved.config[name] for name in ("samples", "objective", "batch_size", "schedule", "data")}
+    config = flags | {"model": model_of | {"seed": saved.config["seed"], "epoch": saved.number}}
     session, model = load_run(run, saved.number)
     with session, session.graph.as_default(), Run(__file__, logdir, config, fresh) as own:
         each_image = build_graph(model, test_images, seed=seed)

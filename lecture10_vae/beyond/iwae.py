@@ -105,10 +105,16 @@ def evaluate(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray) ->
     return {name: np.concatenate([value[name] for value in values]).mean() for name in parts}
 
 
+def read_run(logdir: Path) -> checkpoints.Epoch | None:
+    """The newest epoch of a run of this script in a folder; None if there is none."""
+    saved = checkpoints.read_newest(logdir)
+    return saved if saved and saved.config["script"] == Path(__file__).stem else None
+
+
 def read_start(start_from: Path, logdir: Path) -> checkpoints.Epoch:
     """The newest epoch of another run of this script. Raises UserError if there is none, or if it is the run itself."""
-    saved = checkpoints.read_newest(start_from)
-    if saved is None or saved.config["script"] != Path(__file__).stem:
+    saved = read_run(start_from)
+    if saved is None:
         raise UserError(f"--start-from {start_from} holds no run of this model: train one there first.")
     if start_from.resolve() == logdir.resolve():
         raise UserError(f"--start-from {start_from} is the --logdir, too: choose another one for the new run.")

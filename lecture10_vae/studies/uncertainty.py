@@ -72,10 +72,11 @@ def measure(
         predictions: what the predictors say of these images.
     """
     rotation = under_rotation(predictors, images, labels, DEGREES)
-    unfamiliar = {name: {} for name in predictors}
+    known = {name: split_entropy(predictions[name]) for name in predictors}
+    unfamiliar = {name: {"test digits": entropy.means()} for name, entropy in known.items()}
     for kind, others in make_unfamiliar(images):  # not all at once, for the memory that they take
         for name, predict in predictors.items():
-            unfamiliar[name] |= on_unfamiliar(predict, predictions[name], {kind: others})
+            unfamiliar[name][kind] = compare(known[name], predict(others))
     numbers = {"rotation": {"degrees": DEGREES} | rotation, "unfamiliar": unfamiliar}
     for i, name in enumerate(predictors):
         prefix = f"{name}_test" if i > 0 else "test"
@@ -117,14 +118,17 @@ def on_unfamiliar(predict: Predictor, familiar: np.ndarray, unfamiliar: dict[str
         unfamiliar: images of each set [N, 28, 28].
     """
     known = split_entropy(familiar)
-    entropies = {"test digits": known.means()}
-    for name, images in unfamiliar.items():
-        entropy = split_entropy(predict(images))
-        entropies[name] = entropy.means() | {
-            "separation_by_entropy": separation(known.entropy, entropy.entropy),
-            "separation_by_mutual_information": separation(known.mutual_information, entropy.mutual_information),
-        }
-    return entropies
+    compared = {name: compare(known, predict(images)) for name, images in unfamiliar.items()}
+    return {"test digits": known.means()} | compared
+
+
+def compare(known: Entropy, prediction: np.ndarray) -> dict[str, float]:
+    """Mean entropies of a prediction of unfamiliar images, and how well they tell those from the familiar ones."""
+    entropy = split_entropy(prediction)
+    return entropy.means() | {
+        "separation_by_entropy": separation(known.entropy, entropy.entropy),
+        "separation_by_mutual_information": separation(known.mutual_information, entropy.mutual_information),
+    }
 
 
 def separation(familiar: np.ndarray, unfamiliar: np.ndarray) -> float:

@@ -257,7 +257,8 @@ class Run:
             worse = part == "train" and name == objective and value < untrained - abs(untrained) / 2
             if worse or not math.isfinite(value):
                 kept = f"Epoch {epoch - 1} is kept. " if self.history else ""
-                where = f"in epoch {epoch} {name} on {part} images" if self._bar else f"at step {epoch} {name}"
+                in_epochs = self._bar is not None
+                where = f"in epoch {epoch} {name} on {part} images" if in_epochs else f"at step {epoch} {name}"
                 rate = self.config.get("learning_rate")
                 raise UserError(
                     f"{self.logdir}: training diverges, {where} is {value:.4g}. {kept}"
