@@ -34,6 +34,7 @@ paper-iwae: .venv/ready
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k5_more --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/k5_last
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --start-from runs/paper_iwae/k5_last --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/k50
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --objective vae --start-from runs/paper_iwae/k1 --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/vae5
+	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --objective vae --start-from runs/paper_iwae/vae5 --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/vae50
 
 # Cremer et al. 2018, table 2, on the first of those models
 paper-cremer: .venv/ready
