@@ -163,7 +163,7 @@ def main(
         predictions = {name: predictor(test.images) for name, predictor in predictors.items()}
         numbers = {"draws": draws} | average_bound(session, model, train, draws)
         numbers |= uncertainty.measure(predictors, predictions, test.images, test.labels)
-        numbers["pruning"] = pruning.measure(session, model, point, some.images, test.images, test.labels)
+        numbers["pruning"] = pruning.measure(session, model, point, some.images.std(axis=0), test.images, test.labels)
         print(uncertainty.describe(numbers, list(predictors)))
         pictures.draw(session, model, run, predictions, test, numbers)
         return run.finish("unfamiliar.png", **numbers)

@@ -254,8 +254,8 @@ def test_pruning_keeps_the_most_important_weights():
 
 def test_pruning_is_measured_on_both_layers(trained, small_mnist):
     session, model, point, test = trained.session, trained.model, trained.point, small_mnist["test"]
-    images, pixels = small_mnist["train"].images, test.images.reshape(-1, 784)
-    accuracies = pruning.measure(session, model, point, images, test.images, test.labels)
+    pixel_stddev, pixels = small_mnist["train"].images.std(axis=0), test.images.reshape(-1, 784)
+    accuracies = pruning.measure(session, model, point, pixel_stddev, test.images, test.labels)
     tenth = accuracies["kept"].index(0.1)
 
     def accuracy_by_hand(weights, bias, importance, kept):
@@ -265,7 +265,7 @@ def test_pruning_is_measured_on_both_layers(trained, small_mnist):
     mean, ratio = trained.mean[:784], np.abs(trained.mean / trained.stddev)[:784]
     mean_bias = trained.mean[784] if trained.bias is None else trained.bias
     kernel, kernel_bias = session.run([point.kernel, point.bias])
-    effect = np.abs(kernel) * images.std(axis=0).reshape(784, 1)
+    effect = np.abs(kernel) * pixel_stddev.reshape(784, 1)
     for weights, bias, importance, names in (
         (mean, mean_bias, ratio, ("by_signal_to_noise", "by_mean")),
         (kernel, kernel_bias, effect, ("point_estimate_by_effect", "point_estimate_by_size")),

@@ -77,6 +77,7 @@ def measure(
     for kind, others in make_unfamiliar(images):  # not all at once, for the memory that they take
         for name, predict in predictors.items():
             unfamiliar[name][kind] = compare(known[name], predict(others))
+        del others  # before the next are made
     numbers = {"rotation": {"degrees": DEGREES} | rotation, "unfamiliar": unfamiliar}
     for i, name in enumerate(predictors):
         prefix = f"{name}_test" if i > 0 else "test"

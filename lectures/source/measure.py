@@ -118,7 +118,7 @@ def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
             "": bayesian_network.predict(test.images, session, model, draws),
             "point_estimate_": point_estimate.predict(test.images, session, point),
         }
-        pruned = pruning.measure(session, model, point, data.images, test.images, test.labels)
+        pruned = pruning.measure(session, model, point, data.images.std(axis=0), test.images, test.labels)
         mean, bias = session.run([model.mean, model.network.trainable_variables[2]])
     numbers = {}
     for prefix, prediction in predictions.items():
