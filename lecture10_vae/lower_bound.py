@@ -114,6 +114,7 @@ def main(
         tf.Session() as session,
         Run(__file__, logdir, {"steps": steps, **flags}, fresh) as run,
     ):
+        print("Slide 6, in nats; the gap is KL[Q||P(z|x)].")
         model = build_graph(**flags)
         run.begin(session, slide=[model.bound], part="walk")
         codes, cell = evidence.code_grid()
@@ -121,7 +122,7 @@ def main(
         compared = gradients.compare(session, model, codes, cell)
 
         log_evidence = evidence.log_integral(log_joint, cell)
-        print(f"Slide 6, in nats; the gap is KL[Q||P(z|x)].\nln P(x) = {log_evidence:.4f}\n\n{bound_on_grid.HEADING}")
+        print(f"ln P(x) = {log_evidence:.4f}\n\n{bound_on_grid.HEADING}")
         records = {}
         for step in range(steps + 1):
             if step in RECORDED_STEPS or step == steps:
