@@ -14,6 +14,7 @@ from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
 from lectures.source import studies
+from lectures.source.measure import mean_and_stddev_of_each
 
 
 @pytest.fixture
@@ -96,6 +97,6 @@ def test_study_of_a_seed_and_its_picture(on_small_mnist, monkeypatch):
         assert numbers["bayesian"][name] == {key: column[-1] for key, column in numbers["by_epoch"][name].items()}
         assert numbers["point_estimate"][name]["mutual_information_nats"] == pytest.approx(0, abs=1e-6)
         assert numbers["ensemble"][name]["mutual_information_nats"] > 0
-    upper, _, right = pictures.draw(studies.over_seeds([numbers, numbers])).axes
+    upper, _, right = pictures.draw(mean_and_stddev_of_each([numbers, numbers])).axes
     assert len(upper.lines) >= 1
     assert len(right.patches) == 18

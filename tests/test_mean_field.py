@@ -8,7 +8,7 @@ from scipy.special import expit
 from lecture10_vae.pictures import mean_field as pictures
 from lecture10_vae.studies import bound_on_grid, evidence, mean_field
 from lecture10_vae.utils import mnist
-from lectures.source.studies import over_seeds
+from lectures.source.measure import mean_and_stddev_of_each
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,7 @@ def test_gap_of_two_gaussians_is_in_closed_form():
 
 
 def test_picture_shows_both_gaussians_around_the_posterior(measured):
-    left, right = pictures.draw(over_seeds([measured, measured])).axes
+    left, right = pictures.draw(mean_and_stddev_of_each([measured, measured])).axes
     assert len(left.lines) == 2
     assert len(right.patches) == 8
     heights = [patch.get_height() for patch in right.patches[:2]]

@@ -133,9 +133,11 @@ def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
     return numbers
 
 
-def mean_and_stddev_of_each(each_seed: list[dict[str, float]]) -> dict[str, dict]:
-    """Of numbers that come by the same names for each seed."""
-    return {name: mean_and_stddev([numbers[name] for numbers in each_seed]) for name in each_seed[0]}
+def mean_and_stddev_of_each(each_seed: list) -> dict[str, dict]:
+    """Of numbers that come by the same names for each seed, in dicts as deep as they like."""
+    if isinstance(each_seed[0], dict):
+        return {name: mean_and_stddev_of_each([numbers[name] for numbers in each_seed]) for name in each_seed[0]}
+    return mean_and_stddev(each_seed)
 
 
 def placeholders(model: SimpleNamespace) -> tuple[tf.Tensor, ...]:

@@ -49,7 +49,7 @@ from lecture10_vae.studies import (
 from lecture10_vae.tf1 import set_random_seed, tf
 from lecture10_vae.utils import command_line, mnist, plotting, sources
 from lecture10_vae.utils.files import write_json
-from lectures.source.measure import mean_and_stddev
+from lectures.source.measure import mean_and_stddev_of_each
 
 RUNS = Path("runs/studies")
 FIGURES = Path(__file__).resolve().parents[1] / "figures"
@@ -61,7 +61,7 @@ class Study(NamedTuple):
     """What is measured for each seed, and the picture of it."""
 
     measure: Callable[[int], dict]  # the numbers of a seed: scalars, lists, or dicts of them
-    draw: Callable[[dict], object]  # a picture of what `over_seeds` makes of them
+    draw: Callable[[dict], object]  # a picture of what `mean_and_stddev_of_each` makes of them
     modules: tuple[ModuleType, ...]  # whose source the numbers depend on, besides that of `measure`
 
 
@@ -259,13 +259,6 @@ def seconds_of_the_rest(kept: dict[tuple[str, int], dict | None]) -> float:
     return sum(sum(taken) / len(taken) for taken in likely)
 
 
-def over_seeds(of_seeds: list) -> object:
-    """Numbers that come in the same dicts for each seed, as mean, stddev and values over the seeds."""
-    if isinstance(of_seeds[0], dict):
-        return {name: over_seeds([numbers[name] for numbers in of_seeds]) for name in of_seeds[0]}
-    return mean_and_stddev(of_seeds)
-
-
 def main(only: str = "", seeds: int = 5) -> dict[str, dict]:
     """Measures each study with each seed, where that is not done yet, and draws the studies' pictures.
 
@@ -282,7 +275,7 @@ def main(only: str = "", seeds: int = 5) -> dict[str, dict]:
     names = [only] if only else list(STUDIES)
     for line in measure_missing(names, range(seeds)):
         print(line, flush=True)
-    results = {name: over_seeds([read(name, seed)["numbers"] for seed in range(seeds)]) for name in names}
+    results = {name: mean_and_stddev_of_each([read(name, seed)["numbers"] for seed in range(seeds)]) for name in names}
     for name, numbers in results.items():
         path = FIGURES / f"study_{name}.png"
         plotting.save(STUDIES[name].draw(numbers), path)
