@@ -35,6 +35,7 @@ paper-iwae: .venv/ready
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --start-from runs/paper_iwae/k5_last --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/k50
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --objective vae --start-from runs/paper_iwae/k1 --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/vae5
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --objective vae --start-from runs/paper_iwae/vae5 --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/vae50
+	$(BIN)/python lecture10_vae/beyond/iwae.py --schedule paper --batch-size 20 --epochs 3280 --logdir runs/paper_iwae/schedule
 
 # Cremer et al. 2018, table 2, on the first of those models
 paper-cremer: .venv/ready
