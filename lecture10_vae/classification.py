@@ -14,11 +14,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import classification as pictures
 from lecture10_vae.studies import calibration
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils.run import Run, restore
 
 
 def define_network(inputs, hidden_size=100):
@@ -30,7 +31,7 @@ def define_network(inputs, hidden_size=100):
 
 def build_graph(hidden_size=100, learning_rate=1e-3, seed=0) -> SimpleNamespace:
     """Slide 20, as a static graph. Returns everything below by its name."""
-    set_random_seed(seed)
+    tf.set_random_seed(seed)
     network = tf.make_template("network", define_network, hidden_size=hidden_size)
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")  # grey, in [0, 1]
     label = tf.placeholder(tf.int32, [None], "label")  # the digit itself: log_prob takes no one-hot vector
@@ -59,11 +60,12 @@ def main(
     hidden_size: int = 100,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    plain: bool = False,
+    start_from: Path | None = None,
     logdir: Path = Path("runs/classification"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains the classifier of slide 20 on MNIST; goes on where an earlier run in the folder stopped.
+    """Trains the classifier of slide 20 on MNIST.
 
     Args:
         epochs: passes over the 60,000 training images.
@@ -71,43 +73,36 @@ def main(
         hidden_size: units in the hidden layer.
         learning_rate: of Adam.
         seed: of the initial weights and the order of the images.
-        logdir: the run's folder, for checkpoints, curves, pictures and numbers.
+        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
+        start_from: the folder of another run, from whose weights training starts.
+        logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the run in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
+    flags = dict(locals())
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
-    config = flags | {"batch_size": batch_size, "data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
-        print(f"The classifier of slide 20 on {len(train.pixels):,} images of {train.name}.\nTest images:")
-        model = build_graph(**flags)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
-        label = tf.placeholder(tf.int32, [None], "labels")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.label: label})
-        for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.loss]):
+    seen = train.first(10_000)  # as many as there are test images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(hidden_size, learning_rate, seed)
+        run = Run(__file__, logdir, flags)
+        optimize = each_batch(
+            model.optimize, batch_size, [model.images, model.label], plain
+        )  # a step for each mini-batch
+        session.run(tf.global_variables_initializer())
+        if start_from:
+            restore(session, start_from)
+        for epoch in run.epochs(session, epochs):
             if epoch > 0:  # epoch 0 is the untrained model
-                for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels, label: batch.labels})
-            for part, data in shown.items():
-                run.write(part, epoch, evaluate(session, model, data.images, data.labels))
-            run.save(session, epoch)
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+                    session.run(optimize, {model.images: batch.images, model.label: batch.labels})
+            numbers = {"train": evaluate(session, model, seen.images, seen.labels)}
+            numbers["test"] = evaluate(session, model, test.images, test.labels)
+            run.log(session, epoch, **numbers)
 
-        numbers = evaluate(session, model, test.images, test.labels)
         probability = session.run(model.probability, {model.images: test.images})
         error = calibration.expected_calibration_error(probability, test.labels)
         print(f"expected calibration error {error:.4f}, over 15 bins")
-        pictures.draw(probability, test, run.pictures_dir)
-        return run.finish(
-            "reliability.png",
-            test_accuracy=numbers["accuracy"],
-            test_log_prob_nats=numbers["log_prob"],
-            test_calibration_error=error,
-        )
+        pictures.draw(probability, test, run.folder / "pictures")
+        return run.finish(data=train.describe(), **numbers["test"], calibration_error=error)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,14 @@ import numpy as np
 
 from lecture10_vae.pictures import distributions as pictures
 from lecture10_vae.studies import densities
-from lecture10_vae.tf1 import set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run
 
 
 def build_graph(seed=0) -> SimpleNamespace:
     """Slides 13-16, line by line. Returns everything below by its name."""
-    set_random_seed(seed)
+    tf.set_random_seed(seed)
     features = tf.placeholder(tf.float32, [None, 784], "features")
     hidden = tf.layers.dense(features, 100, tf.nn.relu, name="hidden")
 
@@ -34,7 +34,7 @@ def build_graph(seed=0) -> SimpleNamespace:
     dist = tfd.MultivariateNormalDiag(mean, stddev, name="dist")  # batch shape [N], event shape [10]
 
     # Slide 15: sample and score
-    samples = dist.sample(seed=[seed, 0])  # [N, 10]
+    samples = dist.sample()  # [N, 10], new ones in each session.run
     log_prob = dist.log_prob(samples)  # [N], nats
 
     # Slide 16: compare with another distribution
@@ -45,69 +45,45 @@ def build_graph(seed=0) -> SimpleNamespace:
     return SimpleNamespace(**locals())
 
 
-def print_table(rows: list[list[str]]) -> None:
-    """Prints rows of text in columns as wide as they need to be."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        print("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
-    print()
-
-
 def main(
     images: int = 3,
     seed: int = 0,
     logdir: Path = Path("runs/distributions"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
     """Shows the distributions of slides 13-16 at work on MNIST's first test images.
 
     Args:
         images: how many test images are the features.
         seed: of the network's weights and of the samples.
-        logdir: the folder for pictures, numbers and TensorBoard's graph.
+        logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
-        fresh: replace what an earlier run with other flags has left in the folder.
-
-    Returns:
-        What results.json says.
     """
-    command_line.check_numbers(images=images, seed=seed)
-    test = mnist.load("test", data_dir)
-    command_line.check_at_most(len(test.pixels), images=images)
-    features = test.first(images).images.reshape(-1, 784)
-    config = {"images": images, "seed": seed, "data": test.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
+    flags = dict(locals())
+    test = mnist.load("test", data_dir).first(images)
+    features = test.images.reshape(-1, 784)
+    with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(seed)
-        run.begin(session, slide=[model.log_prob, model.kl], part="test")
-        run.flush(0)
-
-        print(f"Shapes, for {images} images and the ten outputs of slide 14:\n")
-        print_table(densities.shape_table(session, model, features))
-
+        run = Run(__file__, logdir, flags, parts=["test"])
+        session.run(tf.global_variables_initializer())
         fetches = [model.mean, model.stddev, model.samples, model.log_prob, model.kl]
         mean, stddev, samples, log_prob, kl = session.run(fetches, {model.features: features})
-        by_hand = densities.written_out_log_prob(samples, mean, stddev)
-        rows = [["image", "log_prob", "the density, written out"]]
-        rows += [[str(i), f"{a:.5f}", f"{b:.5f}"] for i, (a, b) in enumerate(zip(log_prob, by_hand, strict=True))]
-        print_table(rows[:6])
+        many = session.run(model.samples, {model.features: np.repeat(features[:1], 300, axis=0)})
 
-        counts, means, errors = densities.monte_carlo_kl(session, model, features[:1], seed=seed)
-        print(f"kl_divergence(dist, other) of image 0 is {kl[0]:.5f} nats; the mean log ratio of samples:\n")
-        rows = [["samples", "mean log ratio", "standard error", "off by"]]
-        for count, estimate, error in zip(counts, means, errors, strict=True):
-            rows.append([f"{count:,}", f"{estimate:.5f}", f"{error:.5f}", f"{(estimate - kl[0]) / error:+.1f} errors"])
-        print_table(rows)
-
-        some = session.run(model.dist.sample(300, seed=[seed, 2]), {model.features: features[:1]})[:, 0]
-        pictures.draw(mean[0], stddev[0], some, (counts, means, errors, kl[0]), run.pictures_dir)
-        return run.finish(
-            "densities.png",
-            kl_nats=kl[0],
-            monte_carlo_kl_nats=means[-1],
-            monte_carlo_kl_standard_error_nats=errors[-1],
-            largest_log_prob_difference_nats=np.abs(log_prob - by_hand).max(),
-        )
+    print(f"Shapes, for {len(test)} images and the ten outputs of slide 14:\n")
+    densities.print_table(densities.shape_table(mean, stddev))
+    by_hand = densities.written_out_log_prob(samples, mean, stddev)
+    densities.print_table(densities.log_prob_table(log_prob, by_hand))
+    counts, means, errors = densities.monte_carlo_kl(mean[0], stddev[0], seed=seed)
+    print(f"kl_divergence(dist, other) of image 0 is {kl[0]:.5f} nats; the mean log ratio of samples:\n")
+    densities.print_table(densities.kl_table(kl[0], counts, means, errors))
+    pictures.draw(mean[0], stddev[0], many, (counts, means, errors, kl[0]), run.folder / "pictures")
+    return run.finish(
+        kl_nats=kl[0],
+        monte_carlo_kl_nats=means[-1],
+        monte_carlo_kl_standard_error_nats=errors[-1],
+        largest_log_prob_difference_nats=np.abs(log_prob - by_hand).max(),
+    )
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lecture10_vae.pictures import lower_bound as pictures
-from lecture10_vae.studies import bound_on_grid, evidence, gradients
+from lecture10_vae.studies import bound_on_grid, evidence
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line
 from lecture10_vae.utils.run import Run
@@ -49,9 +49,9 @@ def make_posterior(full_covariance=False):
     return tfd.MultivariateNormalTriL(mean, scale)
 
 
-def build_graph(full_covariance=False, samples=10, learning_rate=0.02, seed=0) -> SimpleNamespace:
+def build_graph(full_covariance=False, num_samples=10, learning_rate=0.02, seed=0) -> SimpleNamespace:
     """Slide 6, as a static graph. Returns everything below by its name."""
-    step = tf.train.get_or_create_global_step()
+    tf.set_random_seed(seed)
     decoder = tf.make_template("decoder", make_decoder)
     with tf.name_scope("observation"):
         observation = tf.constant(OBSERVATION)
@@ -60,91 +60,70 @@ def build_graph(full_covariance=False, samples=10, learning_rate=0.02, seed=0) -
     with tf.variable_scope("posterior"):
         posterior = make_posterior(full_covariance)
     with tf.name_scope("code"):
-        noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])
-        samples = tf.placeholder_with_default(samples, [])  # S
+        num_samples = tf.placeholder_with_default(num_samples, [], "num_samples")  # S
         # The identity lets a grid be fed for the code: log_prob remembers the noise of the very tensor it sampled
-        code = tf.identity(posterior.sample(samples, seed=noise_seed))  # [S, 2]
+        code = tf.identity(posterior.sample(num_samples))  # [S, 2], new ones in each session.run
         mean, covariance = posterior.mean(), posterior.covariance()  # [2], [2, 2]
     dist = decoder(code)
 
     with tf.name_scope("bound"):
         log_likelihood = dist.log_prob(observation)  # [S], ln P(x|z) in nats; the others likewise
         log_prior, log_posterior = prior.log_prob(code), posterior.log_prob(code)
-        log_joint = log_likelihood + log_prior
         kl = tfd.kl_divergence(posterior, prior)  # []
-        forms = (  # slide 6, line by line
-            log_joint - log_posterior,
+        forms = (  # slide 6, second and third line; the first has ln P(x,z), which is ln P(x|z) + ln P(z)
             log_likelihood + log_prior - log_posterior,
             log_likelihood - kl,
         )
-        bound = tf.reduce_mean(forms[2])
+        bound = tf.reduce_mean(forms[1])
     with tf.name_scope("optimize"):
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-bound, step)
+        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-bound)
     return SimpleNamespace(**locals())
 
 
 def main(
     steps: int = 1000,
-    samples: int = 10,
+    num_samples: int = 10,
     learning_rate: float = 0.02,
     full_covariance: bool = False,
     seed: int = 0,
     logdir: Path = Path("runs/lower_bound"),
-    fresh: bool = False,
 ) -> dict:
     """Walks a Gaussian Q(z) to the posterior of slides 5-6, and measures the bound and its gap along the way.
 
     Args:
         steps: of gradient ascent.
-        samples: codes drawn from Q(z) at each step.
+        num_samples: codes drawn from Q(z) at each step.
         learning_rate: of Adam.
         full_covariance: let Q(z) have any covariance, not just a diagonal one.
         seed: of the samples.
-        logdir: the folder for pictures, numbers and TensorBoard's curves.
-        fresh: replace what an earlier run with other flags has left in the folder.
-
-    Returns:
-        What results.json says.
+        logdir: the run's folder; where it exists, a number is added.
     """
-    flags = {"samples": samples, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(steps=steps, **flags)
-    flags["full_covariance"] = full_covariance
-    with (
-        tf.Graph().as_default(),
-        tf.Session() as session,
-        Run(__file__, logdir, {"steps": steps, **flags}, fresh) as run,
-    ):
-        print("Slide 6, in nats; the gap is KL[Q||P(z|x)].")
-        model = build_graph(**flags)
-        run.begin(session, slide=[model.bound], part="walk")
+    flags = dict(locals())
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(full_covariance, num_samples, learning_rate, seed)
+        run = Run(__file__, logdir, flags, parts=["walk"])
+        session.run(tf.global_variables_initializer())
         codes, cell = evidence.code_grid()
         log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
-        compared = gradients.compare(session, model, codes, cell)
-
         log_evidence = evidence.log_integral(log_joint, cell)
-        print(f"ln P(x) = {log_evidence:.4f}\n\n{bound_on_grid.HEADING}")
+        print(f"ln P(x) = {log_evidence:.4f} nats\n\n{bound_on_grid.HEADING}")
         records = {}
         for step in range(steps + 1):
             if step in RECORDED_STEPS or step == steps:
                 records[step] = bound_on_grid.measure(session, model, codes, cell)
                 print(bound_on_grid.describe(step, records[step]))
-                run.write("walk", step, {name: records[step][name] for name in ("bound", "divergence")})
-                run.flush(step)
+                run.write(step, walk={name: records[step][name] for name in ("bound", "divergence")})
             if step < steps:
                 session.run(model.optimize)
 
         best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance)
-        gap = log_evidence - best.bound
-        print(f"\nThe family's best bound is {best.bound:.4f}, {gap:.4f} below ln P(x).")
-        print(gradients.describe(compared))
-        pictures.draw(session, model, run, codes, log_joint, records, best)
+        print(f"\nThe family's best bound is {best.bound:.4f}, {log_evidence - best.bound:.4f} below ln P(x).")
+        pictures.draw(session, model, codes, log_joint, records, best, run.folder / "pictures")
         return run.finish(
-            "walk.png",
             log_evidence_nats=log_evidence,
             bound_nats=records[steps]["bound"],
             divergence_nats=records[steps]["divergence"],
             best_bound_nats=best.bound,
-            gradients=compared,
         )
 
 

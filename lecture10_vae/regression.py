@@ -12,7 +12,7 @@ After 24 epochs, 15 seconds on two cores, the largest output is the digit on 97.
 over seeds 0 to 4; stddev 0.05). The number of epochs is chosen on the last 10,000 training images: after so many on
 the other 50,000 their labels had the highest log probability. A learned stddev takes the log probability of the test
 labels from -9.2 to 5.8 nats (seed 0), a number that is set by the floor of 0.2 under the stddev. One constant stddev,
-fitted on training images, gives more (studies/learned_stddev.py).
+fitted on training images, gives more (experiments/learned_stddev.py).
 """
 
 from pathlib import Path
@@ -20,26 +20,28 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import regression as pictures
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils.run import Run, restore
 
 
-def define_network(inputs, hidden_size=100, learn_stddev=False):
+def define_network(inputs, hidden_size=100, learn_stddev=False, least_stddev=0.2):
     """P(label|inputs) for inputs [N, 784]: batch shape [N], event shape [10]. Slide 18."""
     hidden = tf.layers.dense(inputs, hidden_size, tf.nn.relu, name="hidden")
     mean = tf.layers.dense(hidden, 10, None, name="mean")
     stddev = tf.ones_like(mean)
     if learn_stddev:  # floored, as a perfect fit of labels that are all 0 or 1 would send it to 0
-        stddev = tf.layers.dense(hidden, 10, tf.nn.softplus, name="stddev") + 0.2
+        stddev = tf.layers.dense(hidden, 10, tf.nn.softplus, name="stddev") + least_stddev
     return tfd.MultivariateNormalDiag(mean, stddev)
 
 
-def build_graph(hidden_size=100, learn_stddev=False, learning_rate=1e-3, seed=0) -> SimpleNamespace:
+def build_graph(hidden_size=100, learn_stddev=False, learning_rate=1e-3, seed=0, least_stddev=0.2) -> SimpleNamespace:
     """Slide 18, as a static graph. Returns everything below by its name."""
-    set_random_seed(seed)
-    network = tf.make_template("network", define_network, hidden_size=hidden_size, learn_stddev=learn_stddev)
+    tf.set_random_seed(seed)
+    options = {"hidden_size": hidden_size, "learn_stddev": learn_stddev, "least_stddev": least_stddev}
+    network = tf.make_template("network", define_network, **options)
     images = tf.placeholder(tf.float32, [None, 28, 28], "images")  # grey, in [0, 1]
     digit = tf.placeholder(tf.int32, [None], "digit")
     inputs = tf.layers.flatten(images, name="inputs")  # [N, 784]
@@ -76,11 +78,12 @@ def main(
     learn_stddev: bool = False,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    plain: bool = False,
+    start_from: Path | None = None,
     logdir: Path = Path("runs/regression"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains the regression of slide 18 on MNIST; goes on where an earlier run in the folder stopped.
+    """Trains the regression of slide 18 on MNIST.
 
     Args:
         epochs: passes over the 60,000 training images.
@@ -89,42 +92,34 @@ def main(
         learn_stddev: let a second head learn the stddev, which is 1 on the slide.
         learning_rate: of Adam.
         seed: of the initial weights and the order of the images.
-        logdir: the run's folder, for checkpoints, curves, pictures and numbers.
+        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
+        start_from: the folder of another run, from whose weights training starts.
+        logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the run in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
-    flags["learn_stddev"] = learn_stddev
+    flags = dict(locals())
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
-    config = flags | {"batch_size": batch_size, "data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
-        print(f"The regression of slide 18 on {len(train.pixels):,} images of {train.name}.\nTest images:")
-        model = build_graph(**flags)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
-        digit = tf.placeholder(tf.int32, [None], "digits")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.digit: digit})
-        for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.loss]):
+    seen = train.first(10_000)  # as many as there are test images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(hidden_size, learn_stddev, learning_rate, seed)
+        run = Run(__file__, logdir, flags)
+        optimize = each_batch(
+            model.optimize, batch_size, [model.images, model.digit], plain
+        )  # a step for each mini-batch
+        session.run(tf.global_variables_initializer())
+        if start_from:
+            restore(session, start_from)
+        for epoch in run.epochs(session, epochs):
             if epoch > 0:  # epoch 0 is the untrained model
-                for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels, digit: batch.labels})
-            for part, data in shown.items():
-                run.write(part, epoch, evaluate(session, model, data.images, data.labels))
-            run.save(session, epoch)
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+                    session.run(optimize, {model.images: batch.images, model.digit: batch.labels})
+            numbers = {"train": evaluate(session, model, seen.images, seen.labels)}
+            numbers["test"] = evaluate(session, model, test.images, test.labels)
+            run.log(session, epoch, **numbers)
 
-        numbers = evaluate(session, model, test.images, test.labels)
         mean, stddev = session.run([model.mean, model.stddev], {model.images: test.images})
-        pictures.draw(mean, stddev, test, run.pictures_dir)
-        return run.finish(
-            "outputs.png",
-            test_accuracy=numbers["accuracy"],
-            test_log_prob_nats=numbers["log_prob"],
-            test_squared_error=numbers["squared_error"],
-        )
+        pictures.draw(mean, stddev, test, run.folder / "pictures")
+        return run.finish(data=train.describe(), **numbers["test"])
 
 
 if __name__ == "__main__":

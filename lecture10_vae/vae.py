@@ -17,11 +17,12 @@ from types import SimpleNamespace
 
 import numpy as np
 
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import vae as pictures
 from lecture10_vae.studies import codes, evidence
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, run_in_parts, set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils.run import Run, restore
 
 
 def make_prior(code_size=2):
@@ -49,8 +50,7 @@ def make_decoder(code, data_shape=(28, 28), hidden_size=100):
 
 def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> SimpleNamespace:
     """Slides 22-23, as a static graph. Returns everything below by its name."""
-    set_random_seed(seed)
-    step = tf.train.get_or_create_global_step()
+    tf.set_random_seed(seed)
     # Templates, so that every call of the encoder, and of the decoder, shares one set of weights
     encoder = tf.make_template("encoder", make_encoder, code_size=code_size, hidden_size=hidden_size)
     decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)
@@ -60,8 +60,7 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
         prior = make_prior(code_size)
     posterior = encoder(images)
     with tf.name_scope("code"):
-        noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])  # new at each step, the same in a run repeated
-        code = posterior.sample(seed=noise_seed)  # [N, code_size]
+        code = posterior.sample()  # [N, code_size], new ones in each session.run
         mean, stddev = posterior.mean(), posterior.stddev()  # [N, code_size]
     dist = decoder(code)
 
@@ -71,17 +70,16 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
         kl = tfd.kl_divergence(posterior, prior)  # [N], nats
     elbo = tf.subtract(reconstruction, kl, "elbo")  # [N], nats
     with tf.name_scope("optimize"):  # the mean, so that the step does not grow with the batch
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo), step)
+        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo))
     with tf.name_scope("samples"):
-        samples = decoder(prior.sample(10, seed=[seed, 0])).mean()  # [10, 28, 28], for visualization
+        samples = decoder(prior.sample(10)).mean()  # [10, 28, 28], for visualization
     return SimpleNamespace(**locals())
 
 
 def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray) -> dict[str, float]:
     """The bound and its two parts, in nats: means over images [N, 28, 28], with one sample of the code for each."""
-    code, kl = session.run([model.code, model.kl], {model.images: images})
-    reconstruction = run_in_parts(session, model.reconstruction, {model.images: images, model.code: code})
-    return {"elbo": (reconstruction - kl).mean(), "reconstruction": reconstruction.mean(), "kl": kl.mean()}
+    parts = {"elbo": model.elbo, "reconstruction": model.reconstruction, "kl": model.kl}
+    return {name: values.mean() for name, values in session.run(parts, {model.images: images}).items()}
 
 
 def main(
@@ -91,11 +89,12 @@ def main(
     hidden_size: int = 100,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    plain: bool = False,
+    start_from: Path | None = None,
     logdir: Path = Path("runs/vae"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains the VAE of slides 22-26 on MNIST; goes on where an earlier run in the folder stopped.
+    """Trains the VAE of slides 22-26 on MNIST.
 
     Args:
         epochs: passes over the 60,000 training images.
@@ -104,39 +103,37 @@ def main(
         hidden_size: units in the hidden layer, of the encoder and of the decoder.
         learning_rate: of Adam.
         seed: of the initial weights, the order of the images and the noise.
-        logdir: the run's folder, for checkpoints, curves, pictures and numbers.
+        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
+        start_from: the folder of another run, from whose weights training starts.
+        logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the run in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"code_size": code_size, "hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
+    flags = dict(locals())
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    shown = {"train": train.first(10_000), "test": test}  # so many, that the two curves compare
-    config = flags | {"batch_size": batch_size, "pixels": "grey", "data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh) as run:
-        print(f"The VAE of slides 22-26 on {len(train.pixels):,} grey images of {train.name}.\nNats per test image:")
-        model = build_graph(**flags)
+    seen = train.first(10_000)  # as many as there are test images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(code_size, hidden_size, learning_rate, seed)
         summary = pictures.summarize(model)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels})
-        slide = [model.elbo, model.samples]
-        for epoch in run.epochs(session, epochs, len(train.pixels), pictures.epochs_of_slide_26(epochs), slide):
+        run = Run(__file__, logdir, flags)
+        optimize = each_batch(model.optimize, batch_size, [model.images], plain)  # a step for each mini-batch
+        session.run(tf.global_variables_initializer())
+        if start_from:
+            restore(session, start_from)
+        moments = {}  # of slide 26: codes and samples
+        for epoch in run.epochs(session, epochs):
             if epoch > 0:  # epoch 0 is the untrained model
-                for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels})
-            for part, data in shown.items():
-                run.write(part, epoch, evaluate(session, model, data.images))
-                run.show(part, epoch, session.run(summary, {model.images: data.first(2_500).images}))
-            run.save(session, epoch)
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+                    session.run(optimize, {model.images: batch.images})
+            bounds = {"train": evaluate(session, model, seen.images), "test": evaluate(session, model, test.images)}
+            run.log(session, epoch, **bounds)
+            run.writers["test"].add_summary(session.run(summary, {model.images: test.images[:2_500]}), epoch)
+            if epoch in pictures.epochs_of_slide_26(epochs):
+                moments[epoch] = session.run([model.mean, model.samples], {model.images: test.images})
 
-        numbers = {f"test_{name}_nats": value for name, value in evaluate(session, model, test.images).items()}
-        numbers |= evidence.measure(session, model, test.images) | codes.measure(session, model, test.images)
+        numbers = evidence.measure(session, model, test.images) | codes.measure(session, model, test.images)
         print(evidence.describe(numbers), codes.describe(numbers, code_size), sep="\n")
-        pictures.draw(session, model, run, epochs, test)
-        return run.finish("results.png", **numbers)
+        pictures.draw(session, model, moments, test, run.folder)
+        return run.finish(data=train.describe(), **bounds["test"], **numbers)
 
 
 if __name__ == "__main__":

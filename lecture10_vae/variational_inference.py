@@ -1,40 +1,35 @@
-"""Slides 7-8: variational inference with a Q(z) for each image, and why an encoder should learn it instead.
+"""Slide 7: variational inference with a Q(z) for each image, on MNIST.
 
-First slide 7's algorithm on MNIST: a mean and stddev for each of 10,000 training images, as variables, trained together
-with the decoder. Then slide 8, measured on test images with the lecture's trained VAE (vae.py): how many gradient steps
-an image needs to come where the encoder is in one pass, and how far below ln P(x) the encoder's bound is. For a given
-decoder this has two parts and no third:
-
-    ln P(x) - best bound of a diagonal Gaussian for this image      the approximation gap
-    that bound - the bound of the encoder's Q(z|x)                  the amortization gap    (Cremer, Li, Duvenaud 2018)
+A mean and stddev for each of 10,000 training images, as variables, are trained together with the decoder, by gradient
+ascent on the lower bound of slide 6. The next script, amortized_inference.py, tells what that costs and what learns it.
 
     python lecture10_vae/variational_inference.py
 
-Half a minute on two cores. The images' mean bound needs between 50 and 100 steps to come where the encoder has it in
-one pass. Of the 4.2 nats that this is below ln P(x), the amortization gap has at least 4.0 and the approximation gap at
-most 0.14 (seed 0; the best Gaussian is the best that was found).
+The bound on the 10,000 training images, with grey pixels, comes to XX after 50 epochs (seed 0), a quarter of a minute
+on two cores. Test images have no Q(z) yet; ln P(x) of the decoder is XX on the first 2,000 of them, and XX on as many
+training images.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
 from lecture10_vae import vae
-from lecture10_vae.load_run import change_of_source, load_run
-from lecture10_vae.pictures import variational_inference as pictures
-from lecture10_vae.studies import evidence, gaps
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, run_in_parts, set_random_seed, tf, tfd
-from lecture10_vae.utils import checkpoints, command_line, mnist
-from lecture10_vae.utils.command_line import UserError
-from lecture10_vae.utils.run import Run, read_config
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.studies import evidence
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.run import Run, restore
 
 
 def make_posterior(index, num_images, code_size=2):
     """Q(z) for the images of an index [N], out of variables for all of them: batch shape [N]. Slide 7."""
     shape = [num_images, code_size]
     mean = tf.get_variable("mean", shape, initializer=tf.zeros_initializer())
-    stddev = tf.get_variable("stddev", shape, initializer=tf.constant_initializer(gaps.inverse_softplus(1.0)))
+    one = tf.constant_initializer(np.log(np.expm1(1.0)))  # what softplus sends to 1, the prior's stddev
+    stddev = tf.get_variable("stddev", shape, initializer=one)
     mean, stddev = tf.gather(mean, index), tf.nn.softplus(tf.gather(stddev, index))
     return tfd.MultivariateNormalDiag(mean, stddev + 1e-6)
 
@@ -44,8 +39,7 @@ def build_graph(num_images, hidden_size=100, learning_rate=1e-3, seed=0, decoder
 
     Slide 8 gives the decoder of a trained model in the same graph; its posteriors then are `infer`red, and it stays.
     """
-    set_random_seed(seed)
-    step = tf.train.get_or_create_global_step()
+    tf.set_random_seed(seed)
     every_posterior = tf.make_template("posterior", make_posterior, num_images=num_images)
     decoder = decoder or tf.make_template("decoder", vae.make_decoder, hidden_size=hidden_size)
 
@@ -55,136 +49,85 @@ def build_graph(num_images, hidden_size=100, learning_rate=1e-3, seed=0, decoder
         prior = vae.make_prior()
     posterior = every_posterior(index)
     with tf.name_scope("code"):
-        noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])  # new at each step, the same in a run repeated
-        code = posterior.sample(seed=noise_seed)  # [N, 2]: z = sigma eps + mu
+        code = posterior.sample()  # [N, 2]: z = sigma eps + mu
         mean, stddev = posterior.mean(), posterior.stddev()  # [N, 2]
     dist = decoder(code)
 
-    with tf.name_scope("elbo"):
-        elbo = dist.log_prob(images) - tfd.kl_divergence(posterior, prior)  # [N], nats
-        loss = -tf.reduce_mean(elbo)
+    with tf.name_scope("reconstruction"):
+        reconstruction = dist.log_prob(images)  # [N], nats
+    with tf.name_scope("kl"):
+        kl = tfd.kl_divergence(posterior, prior)  # [N], nats
+    elbo = tf.subtract(reconstruction, kl, "elbo")  # [N], nats
+    loss = -tf.reduce_mean(elbo)
     inference_rate = tf.placeholder_with_default(0.03, [], "inference_rate")  # high, as an image comes once an epoch
     inference, learning = tf.train.AdamOptimizer(inference_rate), tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("infer"):  # a gradient step on mu and sigma; Adam's momentum moves those of other images on, too
-        infer = inference.minimize(loss, step, every_posterior.trainable_variables)
+        infer = inference.minimize(loss, var_list=every_posterior.trainable_variables)
     with tf.name_scope("optimize"):  # and one on theta
         optimize = tf.group(infer, learning.minimize(loss, var_list=decoder.trainable_variables))
+    begin = tf.variables_initializer([*every_posterior.trainable_variables, *inference.variables()], "begin")
     return SimpleNamespace(**locals())
 
 
-def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """The bound of each of images [N, 28, 28] of an index [N], in nats, with one sample of its code: [N]."""
-    code = session.run(model.code, {model.index: index})
-    return run_in_parts(session, model.elbo, {model.images: images, model.index: index, model.code: code})
-
-
-def check_vae(logdir: Path, data: str) -> None:
-    """Raises UserError if a folder that is not empty holds no VAE of two code dimensions, or one of other data or code.
-
-    Args:
-        data: what the data set says of itself.
-    """
-    if not logdir.exists() or not any(logdir.iterdir()):
-        return
-    config = read_config(logdir)
-    if config is None or config["script"] != "vae" or config["code_size"] != 2:
-        wrong = "no VAE with a code of two dimensions"
-    elif config["data"] != data:
-        wrong = f"a VAE of other data ({config['data']})"
-    elif change := change_of_source(config):
-        wrong = f"a VAE of other code ({change})"
-    else:
-        return
-    raise UserError(f"{logdir} holds {wrong}: give another --vae-logdir; in a new folder one is trained first.")
-
-
-def trained_vae(logdir: Path, data_dir: Path) -> tuple[tf.Session, SimpleNamespace]:
-    """The VAE as vae.py left it in its run's folder; trained there first, or to its end, if it is not."""
-    if not (logdir / "results.json").exists():
-        print(f"{logdir} holds no VAE that is fully trained; doing that first.")
-        flags = ("batch_size", "code_size", "hidden_size", "learning_rate", "seed")
-        config = read_config(logdir) or {}
-        epochs = max([15, *checkpoints.numbers_of(logdir)])  # as many as the lecture's, or more if there are
-        given = {flag: config[flag] for flag in flags if flag in config}
-        vae.main(epochs=epochs, logdir=logdir, data_dir=data_dir, **given)
-    return load_run(logdir)
+def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray, index: np.ndarray) -> dict[str, float]:
+    """The bound and its parts, in nats: means over images [N, 28, 28] of an index [N], with one sample of each code."""
+    parts = {"elbo": model.elbo, "reconstruction": model.reconstruction, "kl": model.kl}
+    values = session.run(parts, {model.images: images, model.index: index})
+    return {name: of_each.mean() for name, of_each in values.items()}
 
 
 def main(
     epochs: int = 50,
     train_images: int = 10_000,
-    test_images: int = 2_000,
     batch_size: int = 100,
     hidden_size: int = 100,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    plain: bool = False,
+    start_from: Path | None = None,
     logdir: Path = Path("runs/variational_inference"),
-    vae_logdir: Path = Path("runs/vae"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains slide 7's model, a Q(z) for each image; then measures slide 8's arguments on the VAE of vae.py.
+    """Trains slide 7's model, a Q(z) for each image, on some of MNIST's training images.
 
     Args:
-        epochs: passes over the training images.
+        epochs: passes over the images.
         train_images: how many of MNIST's training images get a Q(z).
-        test_images: how many of its test images are inferred for slide 8.
         batch_size: images in a mini-batch.
         hidden_size: units in the decoder's hidden layer.
         learning_rate: of Adam, for the decoder.
         seed: of the initial weights, the order of the images and the noise.
-        logdir: the run's folder, for checkpoints, curves, pictures and numbers.
-        vae_logdir: the run folder of vae.py whose VAE is measured; trained if there is none.
+        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
+        start_from: the folder of another run, from whose weights training starts.
+        logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the run in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    counts = {"train_images": train_images, "test_images": test_images}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **counts, **flags)
-    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
-    command_line.check_at_most(len(train.labels), train_images=train_images)
-    command_line.check_at_most(len(test.labels), test_images=test_images)
-    check_vae(vae_logdir, train.describe())
-    train, test = train.first(train_images), test.first(test_images)
-    # An image's number in the place of its label; a copy of the pixels, so that those of the others can go
-    train = train._replace(pixels=train.pixels.copy(), labels=np.arange(train_images))
-    config = flags | {"num_images": train_images, "batch_size": batch_size, "data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh, (vae.__file__,)) as run:
-        print(f"Slide 7 on {len(train.pixels):,} grey images of {train.name}, each with a Q(z).\nNats per image:")
-        model = build_graph(len(train.pixels), **flags)
-        pixels, index = tf.placeholder(tf.uint8, [None, 28, 28], "pixels"), tf.placeholder(tf.int32, [None], "indices")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.index: index})
-        for epoch in run.epochs(session, epochs, len(train.pixels), slide=[model.elbo]):
+    flags = dict(locals())
+    train, test = mnist.load("train", data_dir).first(train_images), mnist.load("test", data_dir)
+    train = replace(train, labels=np.arange(len(train), dtype=np.int32))  # an image's number in its label's place
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(len(train), hidden_size, learning_rate, seed)
+        run = Run(__file__, logdir, flags, parts=["train"])
+        optimize = each_batch(
+            model.optimize, batch_size, [model.images, model.index], plain
+        )  # a step for each mini-batch
+        session.run(tf.global_variables_initializer())
+        if start_from:
+            restore(session, start_from)
+        for epoch in run.epochs(session, epochs):
             if epoch > 0:  # epoch 0 is the untrained model
-                for batch in run.progress(mnist.batches(train, batch_size, [seed, epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels, index: batch.labels})
-            run.write("train", epoch, {"elbo": evaluate(session, model, train.images, train.labels).mean()})
-            run.save(session, epoch)
-        elbo = evaluate(session, model, train.images, train.labels).mean()
-        half_width = evidence.reach(session.run(model.mean, {model.index: train.labels}))
-        log_likelihoods = {}
-        for part, images in (("train", train.images[: len(test.pixels)]), ("test", test.images)):
-            log_likelihoods[part] = evidence.by_quadrature(session, model, images, half_width).log_likelihood.mean()
-            print(f"ln P(x) of its decoder on {len(images):,} {part} images {log_likelihoods[part]:.2f}, by quadrature")
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+                    session.run(optimize, {model.images: batch.images, model.index: batch.labels})
+            bounds = evaluate(session, model, train.images, train.labels)
+            run.log(session, epoch, train=bounds)
 
-        vae_session, trained = trained_vae(vae_logdir, data_dir)
-        with vae_session, vae_session.graph.as_default():
-            each_image = build_graph(len(test.pixels), decoder=trained.decoder)
-            measured = gaps.measure(vae_session, trained, each_image, test.images)
-            numbers = gaps.summarize(measured)
-            print(gaps.describe(numbers, len(test.pixels), vae_logdir))
-            pictures.draw(vae_session, trained, test, measured, run.pictures_dir)
-        return run.finish(
-            "posteriors.png",
-            train_elbo_nats=elbo,
-            slide_7_train_log_likelihood_nats=log_likelihoods["train"],
-            slide_7_test_log_likelihood_nats=log_likelihoods["test"],
-            test_images=len(test.pixels),
-            **numbers,
-        )
+        numbers = {}
+        half_width = evidence.reach(session.run(model.mean, {model.index: train.labels}))
+        for part, images in (("train", train.images[:2_000]), ("test", test.images[:2_000])):
+            log_likelihood = evidence.by_quadrature(session, model, images, half_width).log_likelihood.mean()
+            print(f"ln P(x) of its decoder on {len(images):,} {part} images {log_likelihood:.2f}, by quadrature")
+            numbers[f"{part}_log_likelihood_nats"] = log_likelihood
+        return run.finish(data=train.describe(), **bounds, **numbers)
 
 
 if __name__ == "__main__":

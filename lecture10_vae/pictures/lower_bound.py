@@ -1,16 +1,23 @@
 """lower_bound.py's pictures: a decoder's plane, the walk of Q(z) to the posterior, and the bound under ln P(x)."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from lecture10_vae.studies.bound_on_grid import Best
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
-from lecture10_vae.utils.run import Run
 
 
 def draw(
-    session: tf.Session, model: SimpleNamespace, run: Run, codes: np.ndarray, log_joint: np.ndarray, records, best
+    session: tf.Session,
+    model: SimpleNamespace,
+    codes: np.ndarray,
+    log_joint: np.ndarray,
+    records: dict[int, dict],
+    best: Best,
+    folder: Path,
 ) -> None:
     """walk.png, bound.png and decoder.png.
 
@@ -20,11 +27,11 @@ def draw(
         best: bound, mean and covariance of the best Q there is.
     """
     ellipses = [(f"step {step}", record["mean"], record["covariance"]) for step, record in records.items()]
-    plotting.save(draw_walk(codes, log_joint, ellipses, (best.mean, best.covariance)), run.pictures_dir / "walk.png")
+    plotting.save(draw_walk(codes, log_joint, ellipses, (best.mean, best.covariance)), folder / "walk.png")
     bounds = [record["bound"] for record in records.values()]
     picture = draw_bound(list(records), bounds, records[0]["evidence"], best.bound)
-    plotting.save(picture, run.pictures_dir / "bound.png")
-    plotting.save(draw_the_models_decoder(session, model, codes, log_joint), run.pictures_dir / "decoder.png")
+    plotting.save(picture, folder / "bound.png")
+    plotting.save(draw_the_models_decoder(session, model, codes, log_joint), folder / "decoder.png")
 
 
 def draw_the_models_decoder(

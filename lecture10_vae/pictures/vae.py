@@ -9,7 +9,6 @@ from scipy.special import expit, ndtri
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
-from lecture10_vae.utils.run import Run
 
 AXES = {1: ("z", "digit, 0 to 9"), 2: ("z₁", "z₂"), "more": ("1st component", "2nd component")}  # of codes of that size
 
@@ -39,29 +38,33 @@ def epochs_of_slide_26(epochs: int) -> list[int]:
     return sorted({0, 1, round(epochs / 3), round(2 * epochs / 3), epochs})
 
 
-def draw(session: tf.Session, model: SimpleNamespace, run: Run, epochs: int, test: Dataset) -> None:
-    """Slide 26's results.png, manifold.png for codes of two dimensions, reconstructions.png, and the projector."""
-    rows = []
-    kept = (epoch for epoch in epochs_of_slide_26(epochs) if run.restore(session, epoch))  # some may have been deleted
-    for epoch in kept:
-        codes, samples = session.run([model.mean, model.samples], {model.images: test.images})
-        rows.append((f"Epoch {epoch}", codes, samples))
-    plotting.save(draw_results(rows, test.labels, test.name), run.pictures_dir / "results.png")
+def draw(
+    session: tf.Session, model: SimpleNamespace, moments: dict[int, list[np.ndarray]], test: Dataset, run_folder: Path
+) -> None:
+    """Slide 26's results.png, reconstructions.png, for codes of two dimensions manifold.png; and the projector.
+
+    Args:
+        moments: by epoch, the codes of the test images [N, code_size] and ten samples [10, 28, 28].
+    """
+    folder = run_folder / "pictures"
+    rows = [(f"Epoch {epoch}", *moment) for epoch, moment in moments.items()]
+    plotting.save(draw_results(rows, test.labels, test.name), folder / "results.png")
 
     logit = model.dist.distribution.logits
     some = {digit: np.flatnonzero(test.labels == digit)[:4] for digit in np.unique(test.labels)}
-    rows = min(map(len, some.values()))  # four, but for data of one's own with fewer
-    chosen = np.concatenate([indices[:rows] for indices in some.values()])
-    images = test._replace(pixels=test.pixels[chosen]).images
+    each = min(map(len, some.values()))  # four, but for data of one's own with fewer
+    chosen = np.concatenate([indices[:each] for indices in some.values()])
+    images = test.take(chosen).images
     decoded = expit(session.run(logit, {model.images: images}))
     picture = draw_reconstructions(images, decoded, columns=len(some), name=test.name)
-    plotting.save(picture, run.pictures_dir / "reconstructions.png")
+    plotting.save(picture, folder / "reconstructions.png")
+    codes = session.run(model.mean, {model.images: test.images})
     if codes.shape[1] == 2:
         quantiles = ndtri((np.arange(20) + 0.5) / 20)  # equal shares of the prior in each dimension
         plane = np.stack(np.meshgrid(quantiles, quantiles[::-1]), axis=-1).reshape(-1, 2)
         decoded = expit(session.run(logit, {model.code: plane}))
-        plotting.save(draw_manifold(decoded, quantiles), run.pictures_dir / "manifold.png")
-    write_projector(run.logdir / "test", codes, test.pixels, test.labels)
+        plotting.save(draw_manifold(decoded, quantiles), folder / "manifold.png")
+    write_projector(run_folder / "test", codes, test.pixels, test.labels)
 
 
 def draw_results(rows: list[tuple[str, np.ndarray, np.ndarray]], labels: np.ndarray, name: str = "MNIST"):

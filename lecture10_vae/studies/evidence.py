@@ -1,7 +1,7 @@
 """Slide 5 for a trained decoder: ln P(x) of images, by quadrature over codes or bounded by importance sampling.
 
-A model has `prior`, `posterior`, `code` and `dist`, as slides 7 and 23 name them; for importance sampling it has slide
-23's `reconstruction`, too.
+A model has `images`, `code`, `dist` and `reconstruction` as vae.py names them, and the prior N(0, I); for importance
+sampling also the `mean` and `stddev` of Q(z|x). Nothing is added to its graph.
 """
 
 from types import SimpleNamespace
@@ -48,13 +48,19 @@ def log_integral(log_integrand: np.ndarray, cell: float) -> np.ndarray:
 
 def decode(session: tf.Session, model: SimpleNamespace, codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """For codes [M, code_size]: the logits of their pixels [M, 784], and ln P(x,z) in nats of an empty image x, [M]."""
-    logits = tf.reshape(model.dist.distribution.logits, [-1, 784])
-    fetches = [logits, model.prior.log_prob(model.code) - tf.reduce_sum(tf.nn.softplus(logits), axis=1)]
     logit, log_empty = np.empty([len(codes), 784], np.float32), np.empty(len(codes), np.float32)
     for start in range(0, len(codes), 1_000):
-        some = slice(start, start + 1_000)
-        logit[some], log_empty[some] = session.run(fetches, {model.code: codes[some]})
+        some = codes[start : start + 1_000]
+        feed = {model.code: some, model.images: np.zeros([len(some), 28, 28], np.float32)}
+        logits, log_likelihood = session.run([model.dist.distribution.logits, model.reconstruction], feed)
+        logit[start : start + 1_000] = logits.reshape(len(some), -1)
+        log_empty[start : start + 1_000] = log_likelihood + log_prior(some)
     return logit, log_empty
+
+
+def log_prior(codes: np.ndarray) -> np.ndarray:
+    """ln P(z) in nats of codes [..., code_size] under N(0, I), slide 24: [...]."""
+    return -(codes**2 + np.log(2 * np.pi)).sum(axis=-1) / 2
 
 
 def log_joint(images: np.ndarray, logit: np.ndarray, log_empty: np.ndarray) -> np.ndarray:
@@ -101,9 +107,13 @@ def by_quadrature(
 
 def by_importance(session: tf.Session, model: SimpleNamespace, images: np.ndarray, draws: int = 200) -> np.ndarray:
     """ln of the mean of P(x,z) / Q(z|x) over draws from Q(z|x), in nats, [N]: in the mean, a lower bound of ln P(x)."""
-    log_weight = model.reconstruction + model.prior.log_prob(model.code) - model.posterior.log_prob(model.code)
-    feeds = ({model.images: images, model.noise_seed: [draw, -1]} for draw in range(draws))
-    return logsumexp([session.run(log_weight, feed) for feed in feeds], axis=0) - np.log(draws)
+    log_weights = np.empty([draws, len(images)])
+    for draw in range(draws):
+        fetches = [model.reconstruction, model.code, model.mean, model.stddev]
+        reconstruction, code, mean, stddev = session.run(fetches, {model.images: images})
+        log_posterior = log_prior((code - mean) / stddev) - np.log(stddev).sum(axis=1)
+        log_weights[draw] = reconstruction + log_prior(code) - log_posterior
+    return logsumexp(log_weights, axis=0) - np.log(draws)
 
 
 def reach(codes: np.ndarray) -> float:

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 
 
@@ -34,14 +35,12 @@ def train_epochs(
     Yields:
         Each epoch, once it is done.
     """
-    pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
-    feeds = dict(zip(placeholders, (pixels, labels), strict=False))  # an auto-encoder takes no labels
-    optimize_batches = each_batch(optimize, batch_size, feeds)
+    optimize = each_batch(optimize, batch_size, list(placeholders))
     missing = set(session.run(tf.report_uninitialized_variables()))
     variables = [variable for variable in tf.global_variables() if variable.op.name.encode() in missing]
     session.run(tf.variables_initializer(variables))
     for epoch in range(1, epochs + 1):
-        for batch in mnist.batches(data, batch_size, [seed, epoch], BATCHES_PER_RUN):
-            fed = {pixels: batch.pixels, labels: batch.labels}
-            session.run(optimize_batches, {placeholder: fed[placeholder] for placeholder in feeds.values()})
+        for batch in mnist.batches(data, batch_size, [seed, epoch], together=100):
+            fed = zip(placeholders, (batch.images, batch.labels), strict=False)  # an auto-encoder takes no labels
+            session.run(optimize, dict(fed))
         yield epoch

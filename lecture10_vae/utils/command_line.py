@@ -1,64 +1,20 @@
-"""From a script's `main` to its command line: flags from its arguments, mistakes in one line."""
+"""From a script's `main` to its command line: its keyword arguments are the flags; a mistake is told in one line."""
 
 import argparse
 import inspect
+import math
 import re
-import signal
 import sys
 import typing
 from collections.abc import Callable
 from pathlib import Path
 
-# Of two there is a standard error, or a stddev, and half of them
 LEAST = {"seed": 0} | dict.fromkeys(["test_images", "prior_images", "importance_samples", "chains", "seeds"], 2)
-LARGEST = {"seed": 2**31 - 1, "draws": 1_000}  # a seed is an int32 of the graph
+LARGEST = {"seed": 2**31 - 1, "hidden_size": 10_000, "code_size": 1_000, "draws": 1_000}  # of the others 10 million
 
 
 class UserError(Exception):
-    """A mistake that the user can fix. The message is one line: what is wrong, where, and what to do.
-
-    It names the flags of a command line; where there is none, in a notebook, it reads as the arguments that they are.
-    """
-
-    def __init__(self, message: str):
-        super().__init__(_one_line(message))
-
-    def __str__(self) -> str:
-        message = re.sub(r"(?<!\S)--fresh\b", "fresh=True", super().__str__())
-        return re.sub(r"(?<!\S)--[a-z][a-z-]+", lambda name: name[0][2:].replace("-", "_"), message)
-
-
-def check_numbers(**values: float) -> None:
-    """Raises UserError for the first of the named flags that is not finite, too small or absurdly large."""
-    for name, value in values.items():
-        least, largest = LEAST.get(name), LARGEST.get(name, 10**7)
-        enough = value > 0 if least is None else value >= least
-        if not (enough and value <= largest):
-            span = f"above 0 and up to {largest:,}" if least is None else f"from {least} to {largest:,}"
-            raise UserError(f"{flag(name)} {value} makes no sense: give a number {span}.")
-
-
-def check_choice(choices: tuple[str, ...], **values: str) -> None:
-    """Raises UserError for the first of the named flags that is none of the choices."""
-    for name, value in values.items():
-        if value not in choices:
-            raise UserError(f"{flag(name)} {value}: give one of {', '.join(choices)}.")
-
-
-def check_at_most(largest: int, **values: int) -> None:
-    """Raises UserError for the first of the named flags that asks for more images than there are."""
-    for name, value in values.items():
-        if value > largest:
-            raise UserError(f"{flag(name)} {value}: there are {largest:,} images, give that or fewer.")
-
-
-def check_memory(needed: float, what: str) -> None:
-    """Raises UserError if so many bytes are more than this machine has left."""
-    import psutil
-
-    available = psutil.virtual_memory().available
-    if needed > available:
-        raise UserError(f"{needed / 2**30:,.0f} GiB needed, {available / 2**30:.1f} GiB free, for {what}.")
+    """A mistake that the user can fix. The message is one line: what is wrong, where, and what to do."""
 
 
 def flag(name: str) -> str:
@@ -67,33 +23,30 @@ def flag(name: str) -> str:
 
 
 def run(main: Callable[..., object]) -> None:
-    """Calls `main` with the flags of the command line, which are its keyword arguments.
+    """Calls `main` with the flags of the command line.
 
-    What the user can fix ends in one line and exit status 2; Ctrl-C, after which the same command goes on, in 130.
-    A `main` without epochs has none to keep: it begins anew.
+    A mistake in them, and what else a user can fix, ends in one line and exit status 2; Ctrl-C ends in status 130. Any
+    other error keeps its traceback.
     """
-    has_epochs = "epochs" in inspect.signature(main).parameters
-    kept = "; no epoch is lost" if has_epochs else ""
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is for a shell's jobs in the background
-        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         main(**vars(make_parser(main).parse_args()))
     except UserError as error:
-        _exit(error.args[0], 2)
-    except BrokenPipeError:  # whoever read the output has gone, as `head` does
-        sys.stderr.close()
-        sys.exit(141)
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        _exit(f"{error.strerror or error}{where}. Fix that and give the same command again{kept}.", 2)
+        _exit(str(error), 2)
     except KeyboardInterrupt:
-        again = "The same command without --fresh" if "--fresh" in sys.argv else "The same command"
-        _exit(f"Stopped. {again} goes on from the last full epoch." if has_epochs else "Stopped.", 130)
+        _exit("Stopped. The run's folder keeps the weights of its newest epoch.", 130)
     except Exception as error:
-        if type(error).__name__ not in ("MemoryError", "ResourceExhaustedError"):  # the latter is TensorFlow's
-            raise
-        less = "lower --batch-size or --hidden-size, or " if has_epochs else ""
-        _exit(f"Out of memory: {less}close other programs{kept}.", 2)
+        if line := _explain(error):
+            _exit(line, 2)
+        raise
+
+
+def _explain(error: Exception) -> str:
+    """What to do about an error of TensorFlow's whose own text is long; empty if that is not known."""
+    if type(error).__name__ == "ResourceExhaustedError":
+        return "Out of memory: lower --batch-size or --hidden-size, or close other programs."
+    if unsupported := re.search(r"on XLA_\w+: (\w+) \(", str(error)):
+        return f"XLA, which compiles the training loop, has no {unsupported[1]}: add --plain, which trains without XLA."
+    return ""
 
 
 def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
@@ -105,11 +58,13 @@ def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
     parser = _Parser(description=docstring.short_description, allow_abbrev=False)
     for name, parameter in inspect.signature(main).parameters.items():
         options = {"default": parameter.default, "help": f"{' '.join(told[name].split())} ({parameter.default})"}
-        if parameter.annotation is bool:
+        kind, *choices = typing.get_args(parameter.annotation) or [parameter.annotation]  # of Path | None the first
+        if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
+        elif isinstance(kind, str):  # Literal["one", "another"]
+            options["choices"] = [kind, *choices]
         else:
-            kind, *_ = typing.get_args(parameter.annotation) or [parameter.annotation]  # of Path | None the first
-            options["type"] = _path if kind is Path else kind
+            options["type"] = _path if kind is Path else _number(kind, name) if kind in (int, float) else kind
         parser.add_argument(flag(name), **options)
     return parser
 
@@ -117,6 +72,20 @@ def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> None:
         raise UserError(f"{message.removeprefix('argument ')}. See --help for the flags there are.")
+
+
+def _number(kind: type, name: str) -> Callable[[str], float]:
+    """Reads the flag's number, and refuses one that is not finite, too small or absurdly large."""
+
+    def number(text: str) -> float:
+        value, least, largest = kind(text), LEAST.get(name), LARGEST.get(name, 10**7)
+        if not (math.isfinite(value) and value <= largest and (value > 0 if least is None else value >= least)):
+            span = f"above 0 and up to {largest:,}" if least is None else f"from {least} to {largest:,}"
+            raise UserError(f"{flag(name)} {text}: give a number {span}.")
+        return value
+
+    number.__name__ = kind.__name__  # argparse names it: "invalid int value"
+    return number
 
 
 def _path(text: str) -> Path:
@@ -131,11 +100,7 @@ def _path(text: str) -> Path:
 _path.__name__ = "path"
 
 
-def _one_line(text: str) -> str:
-    """The text with what a path's name may hold, line breaks and other signs that steer a terminal, written out."""
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda sign: ascii(sign[0])[1:-1], text)
-
-
 def _exit(message: str, status: int) -> None:
-    print(_one_line(message), file=sys.stderr)
+    """Ends with a line in which what steers a terminal, as a path's name may hold, is written out."""
+    print(re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]", lambda sign: ascii(sign[0])[1:-1], message), file=sys.stderr)
     sys.exit(status)

@@ -6,10 +6,11 @@ packed (.gz) or not: Fashion-MNIST, say, or digits of one's own.
 
 import gzip
 import hashlib
-import itertools
 import os
 import zlib
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,46 +29,38 @@ SHA256 = {  # of MNIST's own files, unpacked
 LARGEST = 2**31  # bytes of an unpacked file; MNIST's largest has 47 million
 
 
-class Batch(NamedTuple):
-    """Images as the files have them, uint8 [N, 28, 28], and the classes that they show, int32 [N]."""
+@dataclass(frozen=True)
+class Dataset:
+    """Images of a set, or a mini-batch of them."""
 
-    pixels: np.ndarray
-    labels: np.ndarray
+    pixels: np.ndarray  # uint8 [N, 28, 28], as the files have them
+    labels: np.ndarray  # int32 [N], the classes that they show
+    name: str = "MNIST"  # or that of the folder they came from
 
-    @property
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
     def images(self) -> np.ndarray:
-        """Grey images in [0, 1], float32 [N, 28, 28]."""
-        return np.divide(self.pixels, 255, out=empty_images(len(self.pixels)), dtype=np.float32)
-
-
-class Dataset(NamedTuple):
-    """As a batch, but all images of a set, and its name: MNIST, or that of the folder it came from."""
-
-    pixels: np.ndarray
-    labels: np.ndarray
-    name: str = "MNIST"
-
-    @property
-    def images(self) -> np.ndarray:
-        """Grey images in [0, 1], float32 [N, 28, 28]."""
-        return Batch(self.pixels, self.labels).images
+        """Grey images in [0, 1], float32 [N, 28, 28]: made when first asked for, and kept."""
+        return np.divide(self.pixels, 255, dtype=np.float32)
 
     def describe(self) -> str:
         """Its name, how many images it has, and a digest of them where they are not MNIST's."""
         digest = "" if self.name == "MNIST" else f", {hashlib.sha256(self.pixels.tobytes()).hexdigest()[:12]}"
-        return f"{self.name}, {len(self.pixels):,} images{digest}"
+        return f"{self.name}, {len(self):,} images{digest}"
+
+    def take(self, chosen: slice | np.ndarray) -> "Dataset":
+        """Some of its images, by a slice or their numbers."""
+        return replace(self, pixels=self.pixels[chosen], labels=self.labels[chosen])
 
     def first(self, count: int) -> "Dataset":
         """The first `count` images, or all if there are fewer."""
-        return self._replace(pixels=self.pixels[:count], labels=self.labels[:count])
+        return self.take(slice(count))
 
-
-def empty_images(count: int) -> np.ndarray:
-    """Room for images, float32 [count, 28, 28], that a session.run reads without a copy: at a multiple of 64 bytes."""
-    size = count * 28 * 28 * 4
-    memory = np.empty(size + 63, np.uint8)
-    start = -memory.ctypes.data % 64
-    return memory[start : start + size].view(np.float32).reshape(count, 28, 28)
+    def hold_out(self, count: int = 10_000) -> tuple["Dataset", "Dataset"]:
+        """The set without its last images, and those: of the training images they are for validation."""
+        return self.take(slice(-count)), self.take(slice(-count, None))
 
 
 def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
@@ -92,25 +85,30 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
     return Dataset(images.array, labels.array.astype(np.int32), name)
 
 
-def batches(dataset: Dataset, batch_size: int, seed: int | list[int], together: int = 1) -> Iterator[Batch]:
-    """Yields the whole data set once, in an order drawn from `seed`, as mini-batches.
+def batches(data: Dataset, batch_size: int, seed: int | list[int], together: int = 1) -> Iterator[Dataset]:
+    """Yields the images as mini-batches, in an order drawn from `seed`.
+
+    What is left over, fewer images than a mini-batch has, is left out: by another seed these are others.
 
     Args:
         batch_size: images in a mini-batch.
-        together: mini-batches in a row that are yielded as one. A smaller last mini-batch comes by itself.
+        together: mini-batches that are yielded as one, for `each_batch` to cut.
+
+    Raises:
+        UserError: there are too few images for a mini-batch.
     """
-    order = np.random.default_rng(seed).permutation(len(dataset.labels))
-    whole = len(order) // batch_size * batch_size
-    cuts = sorted({*range(0, whole, together * batch_size), whole, len(order)})
-    for start, stop in itertools.pairwise(cuts):
-        chosen = order[start:stop]
-        yield Batch(dataset.pixels[chosen], dataset.labels[chosen])
+    if len(data) < batch_size:
+        raise UserError(f"--batch-size {batch_size}: there are {len(data):,} images, give that or fewer.")
+    order = np.random.default_rng(seed).permutation(len(data))
+    order = order[: len(order) // batch_size * batch_size]
+    for start in range(0, len(order), together * batch_size):
+        yield data.take(order[start : start + together * batch_size])
 
 
 def binarize(pixels: np.ndarray, seed: int | list[int]) -> np.ndarray:
-    """Each pixel black or white, as bytes 0 and 255: white with the probability that its grey, uint8, says."""
-    chance = np.random.default_rng(seed).integers(0, 255, pixels.shape, np.uint8)  # 0 to 254, so that 255 stays white
-    return np.where(pixels > chance, np.uint8(255), np.uint8(0))
+    """Images of pixels 0 or 1, float32, from grey ones, uint8: 1 with the probability that the grey says."""
+    chance = np.random.default_rng(seed).integers(0, 255, pixels.shape, np.uint8)  # 0 to 254, so that 255 becomes 1
+    return (pixels > chance).astype(np.float32)
 
 
 def parse_idx(content: bytes) -> np.ndarray:

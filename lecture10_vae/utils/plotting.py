@@ -59,9 +59,11 @@ def style(scale: float) -> dict[str, object]:
 
 
 def save(picture, path: Path) -> None:
-    """Writes the picture as PNG, 120 dots an inch."""
+    """Writes the picture as PNG, 120 dots an inch, and makes its folder where there is none."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+    if isinstance(path, Path):  # and no file in memory
+        path.parent.mkdir(parents=True, exist_ok=True)
     picture.set_dpi(120)
     # Not by savefig, which draws it twice; level 3 takes half the time of the default, for a file hardly larger
     FigureCanvasAgg(picture).print_png(path, pil_kwargs={"compress_level": 3})

@@ -1,4 +1,4 @@
-"""variational_inference.py's pictures: the bound by gradient steps, and exact posteriors under two Gaussians."""
+"""amortized_inference.py's pictures: the bound by gradient steps, and exact posteriors under two Gaussians."""
 
 from pathlib import Path
 from types import SimpleNamespace
