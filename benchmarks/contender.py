@@ -41,6 +41,8 @@ def run(build: Callable[[np.ndarray, Options], tuple[Callable, Callable]]) -> No
     for name, default in Options()._asdict().items():
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=default)
     options = Options(**vars(parser.parse_args()))
+    if options.images % options.batch_size:
+        parser.error("not every contender takes a smaller last mini-batch: give --images a multiple of --batch-size")
     train, test = (mnist.load(part).pixels.reshape(-1, 784) for part in ("train", "test"))
     if options.images > len(train):
         train = np.resize(train, (options.images, train.shape[1]))

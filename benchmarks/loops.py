@@ -1,4 +1,4 @@
-"""How much faster many mini-batches a session.run make each script's epoch than one mini-batch, as on the slide."""
+"""An epoch of each script by three loops: the one on the slide, each_batch without XLA, and each_batch."""
 
 import json
 import statistics
@@ -7,8 +7,8 @@ import time
 import numpy as np
 
 from lecture10_vae import bayesian_network, classification, regression, vae
-from lecture10_vae.studies import point_estimate
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 
 BATCH_SIZE = {vae: 100, regression: 100, classification: 100, bayesian_network: 200}  # the scripts' defaults
@@ -16,33 +16,28 @@ EPOCHS = 5
 
 
 def time_epochs(script, batch_size: int, train: mnist.Dataset) -> dict[str, list[float]]:
-    """Seconds of each epoch, one mini-batch a session.run and many, in turns; the first one compiles."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = script.build_graph()
-        optimize = model.optimize
-        if script is bayesian_network:  # which trains its point estimate along
-            optimize = tf.group(optimize, point_estimate.build_graph(model.images, model.label).optimize)
-        pixels, labels = tf.placeholder(tf.uint8, [None, 28, 28]), tf.placeholder(tf.int32, [None])
-        placeholders = [getattr(model, name) for name in ("images", "label", "digit") if hasattr(model, name)]
-        placeholders = [placeholder for placeholder in placeholders if placeholder.op.type == "Placeholder"]
-        feeds = dict(zip(placeholders, (pixels, labels), strict=False))
-        optimize_batches = each_batch(optimize, batch_size, feeds)
+    """Seconds of each epoch by each of the three loops, in turns; the first epoch compiles."""
+    with tf.Graph().as_default() as graph, tf.Session() as session:
+        optimize = script.build_graph().optimize
+        fed = [operation.outputs[0] for operation in graph.get_operations() if operation.type == "Placeholder"]
+        ways = {  # what to run, and how many mini-batches it is fed
+            "one_by_one": (optimize, 1),
+            "without_xla": (each_batch(optimize, batch_size, fed, plain=True), 100),
+            "together": (each_batch(optimize, batch_size, fed), 100),
+        }
         session.run(tf.global_variables_initializer())
-        seconds = {"one_by_one": [], "together": []}
+        seconds = {way: [] for way in ways}
         for epoch in range(EPOCHS + 1):
-            began = time.perf_counter()
-            for batch in mnist.batches(train, batch_size, epoch):
-                session.run(optimize, dict(zip(placeholders, (batch.images, batch.labels), strict=False)))
-            seconds["one_by_one"].append(time.perf_counter() - began)
-            began = time.perf_counter()
-            for batch in mnist.batches(train, batch_size, epoch, BATCHES_PER_RUN):
-                session.run(optimize_batches, dict(zip(feeds.values(), batch, strict=False)))
-            seconds["together"].append(time.perf_counter() - began)
+            for way, (step, together) in ways.items():
+                began = time.perf_counter()
+                for batch in mnist.batches(train, batch_size, epoch, together):
+                    session.run(step, dict(zip(fed, (batch.images, batch.labels), strict=False)))  # the VAE: no labels
+                seconds[way].append(time.perf_counter() - began)
     return seconds
 
 
 def main() -> None:
-    """Prints one line of JSON: for each script the median seconds of an epoch, one by one and many together."""
+    """Prints one line of JSON: for each script the median seconds of an epoch by each loop, and a ratio."""
     train = mnist.load("train")
     rows = {}
     for script, batch_size in BATCH_SIZE.items():

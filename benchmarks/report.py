@@ -97,12 +97,15 @@ def scripts(waits: dict[str, dict]) -> list[str]:
 
 
 def loops(rows: dict[str, dict]) -> list[str]:
-    """What many mini-batches a session.run save."""
-    lines = [
-        [f"{name}.py", f"{row['one_by_one']:.2f}", f"{row['together']:.2f}", f"{row['ratio']:.2f}"]
-        for name, row in rows.items()
-    ]
-    return table(["an epoch of", "s, one mini-batch a session.run", "s, many", "ratio"], lines)
+    """What many mini-batches a session.run save, and XLA."""
+    ways = {
+        "one_by_one": "s, one mini-batch a session.run",
+        "without_xla": "s, many, with --plain",
+        "together": "s, many",
+        "ratio": "ratio of first and last",
+    }
+    lines = [[f"{name}.py", *(f"{row[way]:.2f}" for way in ways)] for name, row in rows.items()]
+    return table(["an epoch of", *ways.values()], lines)
 
 
 def growth(grown: dict[str, dict]) -> list[str]:

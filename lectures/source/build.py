@@ -8,21 +8,20 @@ hand. Then page.py and deck.py make of the notes the pages to read and to teach 
     python -m lectures.source.build --no-record-results    # the texts alone, from the results.json there is
 """
 
-import ast
 import datetime
 import json
 import re
 import shutil
 from pathlib import Path
-from urllib.parse import quote
 
 import jinja2
 
 from lecture10_vae.utils import command_line
+from lectures.solutions.answers import ANSWERS
+from lectures.source import deck, page, papers
+from lectures.source.excerpts import HERE, LECTURES, REPOSITORY, TEMPLATES, code, lines, test
 
-HERE = Path(__file__).resolve().parent
-LECTURES, REPOSITORY = HERE.parents[0], HERE.parents[1]
-TEMPLATES, RESULTS, FIGURES = HERE / "templates", HERE / "results.json", LECTURES / "figures"
+RESULTS, FIGURES = HERE / "results.json", LECTURES / "figures"
 TEXTS = {  # template: what it is rendered to
     "lecture10_vae.md": LECTURES / "lecture10_vae.md",
     "lecture10_vae.zh.md": LECTURES / "lecture10_vae.zh.md",
@@ -76,37 +75,6 @@ def copy_pictures(runs: Path) -> None:
                 shutil.copyfile(picture, FIGURES / f"{name}_{picture.name}")
 
 
-def code(path: str, *names: str) -> str:
-    """Functions or classes of a script as they stand there, with a link to it, for Markdown."""
-    text = (REPOSITORY / path).read_text(encoding="utf-8")
-    parts = {node.name: node for node in ast.parse(text).body if hasattr(node, "name")}
-    lines = text.splitlines()
-    blocks = ["\n".join(lines[parts[name].lineno - 1 : parts[name].end_lineno]) for name in names]
-    return fenced("\n\n\n".join(blocks), path)
-
-
-def test(name: str) -> str:
-    """A test of the slides' mistakes by name, with a link to the line where it begins."""
-    path = "tests/test_slide_errata.py"
-    tree = ast.parse((REPOSITORY / path).read_text(encoding="utf-8"))
-    (line,) = (node.lineno for node in tree.body if getattr(node, "name", None) == name)
-    return f"[`{name}`](../{path}#L{line})"
-
-
-def lines(path: str, first: str, last: str) -> str:
-    """The lines of a script from the first that contains `first` to the next that contains `last`, for Markdown."""
-    text = (REPOSITORY / path).read_text(encoding="utf-8").splitlines()
-    start = next(i for i, line in enumerate(text) if first in line)
-    stop = next(i for i, line in enumerate(text) if i >= start and last in line)
-    indent = min(len(line) - len(line.lstrip()) for line in text[start : stop + 1] if line)
-    return fenced("\n".join(line[indent:] for line in text[start : stop + 1]), path)
-
-
-def fenced(block: str, path: str) -> str:
-    """A block of Python with the file it is from."""
-    return f"```python\n{block}\n```\n\n<sub>[{path}](../{quote(path)})</sub>"
-
-
 def number(value: float, digits: int = 2) -> str:
     """A number as the texts print it."""
     return f"{value:,.{digits}f}"
@@ -131,9 +99,6 @@ def percents(values: dict, digits: int = 1, place: int | None = None) -> str:
 
 def render(name: str, results: dict) -> str:
     """The text of a template, with Jinja's marks written << >> and <% %> to leave LaTeX its braces."""
-    from lectures.solutions.answers import ANSWERS
-    from lectures.source import papers
-
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -170,8 +135,6 @@ def join_chinese_lines(text: str) -> str:
 
 def make_pages() -> list[Path]:
     """Renders the notes once more as pages for a browser, and the deck from them; the files that it wrote."""
-    from lectures.source import deck, page  # here, since the Markdown alone needs no pandoc
-
     notes = {language: path.read_text(encoding="utf-8") for language, path in NOTES.items()}
     made = []
     for language in notes:

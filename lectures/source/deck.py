@@ -7,7 +7,7 @@ code from the scripts and from as_printed.py, where the slide's own does not wor
 import re
 from typing import NamedTuple
 
-from lectures.source import build, page
+from lectures.source import excerpts, page
 
 FORMULA = re.compile(r"^\$\$\n.*?^\$\$$", re.DOTALL | re.MULTILINE)
 PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]+\)$", re.MULTILINE)
@@ -77,12 +77,12 @@ def parts(group: dict, notes: str, section: str) -> dict[str, str]:
     """What a slide shows, in Markdown."""
     printed = NOTHING  # slide 26 is a picture
     if "printed" in group:
-        printed = build.code("lectures/source/as_printed.py", *group["printed"])
+        printed = excerpts.code("lectures/source/as_printed.py", *group["printed"])
         for argument, in_place in group.get("in_place", {}).items():
             printed = printed.replace(argument, in_place)
     elif "formula" in group:
         printed = find(group["formula"], FORMULA.findall(section))
-    ours = build.code(*group["ours"]) if "ours" in group else build.lines(*group["our_lines"])
+    ours = excerpts.code(*group["ours"]) if "ours" in group else excerpts.lines(*group["our_lines"])
     picture = find(f"(figures/{group['picture']})", PICTURE.findall(notes))
     listed = "\n".join(f"- {title}" for title in mistakes(notes, group["slides"]))
     return {

@@ -13,13 +13,13 @@ from typing import NamedTuple
 import jinja2
 import pypandoc
 
-from lectures.source import build
+from lectures.source.excerpts import HERE, LECTURES, TEMPLATES
 
 LANGUAGES = ("en", "zh")
 PAGES = {"en": "index.html", "zh": "index.zh.html"}
 SLIDES = {"en": "slides.html", "zh": "slides.zh.html"}
 LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
-DECK = tomllib.loads((build.HERE / "deck.toml").read_text(encoding="utf-8"))["group"]
+DECK = tomllib.loads((HERE / "deck.toml").read_text(encoding="utf-8"))["group"]
 HEADING = re.compile(r'<h([1-6]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 FUNCTION = (  # ln and the like: a name and the sign that it is applied, or, in brackets that grow, the name alone
     r"(?:<mrow><mi[^>]*>[a-z]+</mi><mo>&#8289;</mo></mrow>"
@@ -60,8 +60,8 @@ def to_html(markdown: str) -> str:
         extra_args=[
             "--mathml",
             "--wrap=none",
-            f"--lua-filter={build.TEMPLATES / 'page.lua'}",
-            f"--resource-path={build.LECTURES}",
+            f"--lua-filter={TEMPLATES / 'page.lua'}",
+            f"--resource-path={LECTURES}",
         ],
     )
 
@@ -93,7 +93,7 @@ def companions(group: dict, language: str) -> dict[str, str]:
 def environment() -> jinja2.Environment:
     """Jinja for HTML."""
     return jinja2.Environment(
-        loader=jinja2.FileSystemLoader(build.TEMPLATES),
+        loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,
@@ -155,7 +155,7 @@ def contents(named: list[Heading]) -> list[tuple[Heading, list[Heading]]]:
 
 def own_words(language: str) -> dict[str, str]:
     """The page's own words."""
-    return tomllib.loads((build.HERE / "words.toml").read_text(encoding="utf-8"))[language]
+    return tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))[language]
 
 
 def render(language: str, notes: dict[str, str]) -> str:
