@@ -2,8 +2,8 @@
 
 # The first Python here that is right; name another one: make vae PYTHON=/path/to/python
 RIGHT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
-PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
-	$$python -c '$(RIGHT)' 2>/dev/null && echo $$python && break; done)
+PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c '$(RIGHT)' 2>/dev/null && echo $$python && break; done),python3)
 BIN := .venv/bin
 
 # An environment remembers its folder: where the checkout was moved, or its Python has gone, it is made anew.
@@ -11,20 +11,22 @@ ifneq ($(shell cat .venv/ready 2>/dev/null; $(BIN)/python -c '$(RIGHT)' 2>/dev/n
 ANEW := anew
 endif
 
-.PHONY: vae distributions regression classification lower_bound variational_inference bayesian_network lecture lectures
+SCRIPTS := lower_bound vae variational_inference amortized_inference distributions regression classification \
+	bayesian_network
+EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field learned_stddev two_layers doubt
+
+.PHONY: $(SCRIPTS) lecture lectures experiments
 .PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
-.PHONY: notes studies notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: notes notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
 
-vae: .venv/ready
-	$(BIN)/python lecture10_vae/vae.py
+# With flags: make vae ARGS="--epochs 5 --hidden-size 20"
+$(SCRIPTS): .venv/ready
+	$(BIN)/python lecture10_vae/$@.py $(ARGS)
 
-distributions regression classification lower_bound variational_inference bayesian_network: .venv/ready
-	$(BIN)/python lecture10_vae/$@.py
+# All of them; amortized_inference measures the VAE in runs/vae.
+lecture: $(SCRIPTS)
 
-# The VAE comes before variational_inference, which measures it.
-lecture: lower_bound vae variational_inference distributions regression classification bayesian_network
-
-# Past the slides: what papers report, trained anew. Hours; each goes on where it was stopped.
+# Past the slides: what papers report, trained anew. Hours; rerun the command to resume.
 
 # Burda et al. 2016, table 1
 paper-iwae: .venv/ready
@@ -62,15 +64,20 @@ notes:
 	@echo $(CURDIR)/lectures/index.html
 	@$(or $(PYTHON),python3) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
 
-# The notes and the READMEs, from templates, scripts and what was measured: an hour on two cores, most of it for five seeds
-lectures: .venv/authors lecture
-	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lower_bound_full
-	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev
+# The notes and the READMEs, from templates, scripts and what was measured: an hour on two cores, most of it for five
+# seeds. The scripts' runs are in a folder of their own, where none are yet.
+lectures: .venv/authors
+	@test ! -e runs/lectures || { echo "runs/lectures has the runs of an earlier time: move or delete it."; exit 1; }
+	set -e; for script in $(filter-out amortized_inference,$(SCRIPTS)); do \
+		$(BIN)/python lecture10_vae/$$script.py --logdir runs/lectures/$$script; done
+	$(BIN)/python lecture10_vae/amortized_inference.py --vae-run runs/lectures/vae --logdir runs/lectures/amortized_inference
+	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lectures/lower_bound_full
+	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/lectures/regression_stddev
 	$(BIN)/python -m lectures.source.build
 
-# What the notes say of more than one seed
-studies: .venv/authors
-	$(BIN)/python -m lectures.source.studies
+# What the notes say of more than one seed; a seed that has been measured is kept
+experiments: .venv/ready
+	set -e; for experiment in $(EXPERIMENTS); do $(BIN)/python lecture10_vae/experiments/$$experiment.py; done
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
 # By worksteal a file's tests stay in one process, which trains what they share once, until another has nothing to do.

@@ -28,7 +28,7 @@ from lecture10_vae.utils.run import Run, read_flags, restore
 
 
 def load_vae(session: tf.Session, folder: Path) -> SimpleNamespace:
-    """The trained VAE of a run of vae.py, in the session's graph. Raises UserError if there is none with 2 dimensions."""
+    """The trained VAE of a run, in the session's graph. Raises UserError if it is none of two dimensions."""
     flags = read_flags(folder)
     if flags.get("code_size") != 2:
         raise UserError(f"{folder} holds no VAE of two dimensions: python lecture10_vae/vae.py trains one in runs/vae.")

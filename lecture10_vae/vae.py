@@ -121,7 +121,7 @@ def main(
             restore(session, start_from)
         moments = {}  # of slide 26: codes and samples
         for epoch in run.epochs(session, epochs):
-            if epoch > 0:  # epoch 0 is the untrained model
+            if epoch > 0:  # epoch 0 is before training
                 for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
                     session.run(optimize, {model.images: batch.images})
             bounds = {"train": evaluate(session, model, seen.images), "test": evaluate(session, model, test.images)}

@@ -115,7 +115,7 @@ def main(
         if start_from:
             restore(session, start_from)
         for epoch in run.epochs(session, epochs):
-            if epoch > 0:  # epoch 0 is the untrained model
+            if epoch > 0:  # epoch 0 is before training
                 for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
                     session.run(optimize, {model.images: batch.images, model.index: batch.labels})
             bounds = evaluate(session, model, train.images, train.labels)

@@ -10,30 +10,23 @@ Each run gets a folder of its own: where the one asked for is there, a number is
 run of hours asks to `resume`: the same command on the same folder then goes on after the newest whole epoch.
 """
 
+import itertools
 import json
 import time
 from collections.abc import Iterator
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 from tqdm import tqdm
 
-from lecture10_vae.tf1 import tf
+from lecture10_vae.tf1 import tf, tfp
 from lecture10_vae.utils.command_line import UserError, flag
 
-PACKAGES = ["tensorflow", "tensorflow-probability", "numpy", "scipy", "matplotlib"]
 KEPT = 20  # epochs whose weights stay
 
 
 class Run:
     """A run's folder, and what the terminal shows of it. Make it when the graph is built, as it records the graph.
-
-        run = Run(__file__, "runs/vae", flags)
-        for epoch in run.epochs(session, 15):
-            ...
-            run.log(session, epoch, train={"elbo": ...}, test={"elbo": ...})
-        run.finish(elbo=...)
 
     Args:
         script: the file of the script whose run it is.
@@ -47,40 +40,35 @@ class Run:
     """
 
     def __init__(self, script: str, logdir: Path | str, flags: dict, parts=("train", "test"), resume: bool = False):
-        self.flags = {"script": Path(script).stem} | {
-            name: value if isinstance(value, bool | int | float) else str(value)
-            for name, value in flags.items()
-            if name != "logdir"
-        }
+        self.flags = {name: value if isinstance(value, int | float) else str(value) for name, value in flags.items()}
+        self.flags["script"] = Path(script).stem
+        del self.flags["logdir"]  # a run that has been moved is the same run
         asked = Path(logdir).expanduser()
         if any(sign in asked.as_posix() for sign in "*?[]\\"):
             raise UserError(f"--logdir {logdir}: for TensorFlow * ? [ ] and \\ are patterns; choose a name without.")
-        self.folder = asked if resume and asked.is_dir() and any(asked.iterdir()) else _make_folder(asked)
-        if self.folder != asked:
-            print(f"{asked} exists: this run is in {self.folder}")
-        recorded = read_flags(self.folder) if resume else {}
+        recorded = read_flags(asked) if resume else {}
         if change := next((name for name in recorded if recorded[name] != self.flags.get(name)), None):
             raise UserError(f"{asked} holds a run with {flag(change)} {recorded[change]}: choose another --logdir.")
+        self.folder = asked if recorded else _make_folder(asked)
         _write_json(self.folder / "flags.json", self.flags)
+        self._newest = tf.train.latest_checkpoint(str(self.folder))
+        self._first = int(self._newest.rpartition("-")[2]) + 1 if self._newest else 0
         self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
         self.writers = {part: tf.summary.FileWriter(str(self.folder / part)) for part in parts}
-        first = self.writers[parts[0]]
-        first.add_graph(tf.get_default_graph())
-        first.add_summary(_describe(self.flags))
+        for writer in self.writers.values():  # by this TensorBoard leaves out what an interrupted epoch has written
+            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), self._first)
+        self.writers[parts[0]].add_graph(tf.get_default_graph())
+        self.writers[parts[0]].add_summary(_describe(self.flags))
         self._started, self._header = time.perf_counter(), ""
 
     def epochs(self, session: tf.Session, count: int) -> Iterator[int]:
         """Yields the epochs to do, with a progress bar: 0, which is before any training, to `count`."""
-        newest = tf.train.latest_checkpoint(str(self.folder))
-        if newest:
-            self.saver.restore(session, newest)
-        first = int(newest.rpartition("-")[2]) + 1 if newest else 0
-        if first:
-            print(f"{self.folder}: {'going on' if first <= count else 'nothing to train'} after epoch {first - 1}.")
-        for writer in self.writers.values():  # TensorBoard leaves out what an interrupted epoch has written
-            writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), first)
-        with tqdm(total=count, initial=first, unit=" epochs", disable=None, leave=False) as bar:
-            for epoch in range(first, count + 1):
+        if self._newest:
+            self.saver.restore(session, self._newest)
+            done = "nothing to train" if self._first > count else "going on"
+            print(f"{self.folder}: {done} after epoch {self._first - 1}.")
+        with tqdm(total=count, initial=self._first, unit=" epochs", disable=None, leave=False) as bar:
+            for epoch in range(self._first, count + 1):
                 yield epoch
                 bar.update(epoch > 0)
 
@@ -109,13 +97,12 @@ class Run:
         if header != self._header:
             tqdm.write(header)
             self._header = header
-        digits = [4 if abs(number) < 1 else 2 for number in numbers.values()]
-        columns = zip(numbers.values(), digits, strict=True)
-        tqdm.write(f"{epoch:5d}" + "".join(f"{number:15.{places}f}" for number, places in columns))
+        shown = (f"{number:15.4f}" if abs(number) < 1 else f"{number:15.2f}" for number in numbers.values())
+        tqdm.write(f"{epoch:5d}{''.join(shown)}")
 
     def finish(self, **numbers: object) -> dict:
         """Writes results.json: the numbers, the flags, the seconds and the versions. Returns what it says."""
-        versions = {package: metadata.version(package) for package in PACKAGES}
+        versions = {"tensorflow": tf.__version__, "tensorflow-probability": tfp.__version__, "numpy": np.__version__}
         seconds = round(time.perf_counter() - self._started, 1)
         results = numbers | self.flags | {"seconds": seconds, "versions": versions}
         _write_json(self.folder / "results.json", results)
@@ -176,17 +163,18 @@ def _describe(flags: dict) -> bytes:
 
 def _make_folder(asked: Path) -> Path:
     """The folder, or where it exists the next that does not: runs/vae_2."""
-    base = asked if asked.name.strip(".") else asked.resolve()  # "." and ".." are no names to add to
-    for number in range(1, 10_000):
-        folder = base if number == 1 else base.with_name(f"{base.name}_{number}")
+    asked = folder = asked if asked.name.strip(".") else asked.resolve()  # "." and ".." are no names to add to
+    for number in itertools.count(2):
         try:
             folder.mkdir(parents=True)
-            return folder
+            break
         except FileExistsError:
-            continue
+            folder = asked.with_name(f"{asked.name}_{number}")
         except OSError as error:
             raise UserError(f"--logdir {asked}: {error.strerror}.") from error
-    raise UserError(f"--logdir {asked}: 9,999 runs of that name exist, choose another one.")
+    if folder != asked:
+        print(f"{asked} exists: this run is in {folder}")
+    return folder
 
 
 def _write_json(path: Path, content: dict) -> None:
