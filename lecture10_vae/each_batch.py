@@ -10,6 +10,7 @@ variables stay outside. The slide's line is still the one that trains.
 
 from lecture10_vae.tf1 import tf
 
+OUTSIDE = {"VarHandleOp", "Placeholder", "PlaceholderWithDefault"}  # variables, and what is fed
 RANDOM = {"RandomStandardNormal", "RandomUniform", "RandomUniformInt", "TruncatedNormal"}
 
 
@@ -31,12 +32,10 @@ def each_batch(
     with tf.name_scope("each_batch"):
         parts = {tensor: _cut(tensor, batch_size) for tensor in cut}
         parts |= _draw(program, fetch.graph, parts)
-        outside = [
-            node.name for node in program.node if node.op in ("VarHandleOp", "Placeholder", "PlaceholderWithDefault")
-        ]
-        shared = {fetch.graph.get_tensor_by_name(f"{name}:0") for name in outside} - parts.keys()
+        outside = (fetch.graph.get_tensor_by_name(f"{node.name}:0") for node in program.node if node.op in OUTSIDE)
+        shared = [tensor for tensor in outside if tensor not in parts]
         program = _without(program, {tensor.op.name for tensor in (*parts, *shared)})
-        result = _loop(program, fetch, list(parts), list(shared), plain)(*parts.values())
+        result = _loop(program, fetch, list(parts), shared, plain)(*parts.values())
         return result if gives_values else result.op
 
 
@@ -44,7 +43,8 @@ def _cut(array: tf.Tensor, batch_size: int) -> tf.Tensor:
     """The rows of an array as mini-batches, [count, batch_size, ...]."""
     rows = tf.shape(array)[0]
     message = [f"{array.op.name} is fed no multiple of {batch_size} rows, a mini-batch's, but", rows]
-    with tf.control_dependencies([tf.Assert(tf.equal(rows % batch_size, 0), message)]):
+    fits = tf.logical_and(rows > 0, tf.equal(rows % batch_size, 0))
+    with tf.control_dependencies([tf.Assert(fits, message)]):
         return tf.reshape(array, [-1, batch_size, *array.shape[1:]])
 
 
