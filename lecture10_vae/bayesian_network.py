@@ -110,33 +110,32 @@ def main(
         bayesian_bias: let the bias have a distribution too.
         learning_rate: of Adam.
         seed: of the initial weights, the order of the images and the draws.
-        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
-        start_from: the folder of another run, from whose weights training starts.
+        plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        start_from: the folder of an earlier run, whose weights, and Adam's memory, training starts from.
         logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
     """
-    flags = dict(locals())
+    flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     seen = train.first(10_000)  # as many as there are test images
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(len(train), bayesian_bias, learning_rate, seed)
         summary = pictures.summarize(model)
-        run = Run(__file__, logdir, flags)
-        optimize = each_batch(
-            model.optimize, batch_size, [model.images, model.label], plain
-        )  # a step for each mini-batch
+        run = Run(__file__, logdir, flags)  # its folder, with FileWriters and a Saver
+        # One session.run of `optimize` does the slide's step for each batch_size of the images that are fed
+        optimize = each_batch(model.optimize, batch_size, [model.images, model.label], plain)
         session.run(tf.global_variables_initializer())
         if start_from:
             restore(session, start_from)
-        for epoch in run.epochs(session, epochs):
-            if epoch > 0:  # epoch 0 is before training
-                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+        for epoch in run.epochs(session, epochs):  # 0 to epochs, with a progress bar
+            if epoch > 0:  # 0 is before training
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):  # a hundred at once
                     session.run(optimize, {model.images: batch.images, model.label: batch.labels})
             numbers = {"train": evaluate(session, model, seen.images, seen.labels)}
             numbers["test"] = evaluate(session, model, test.images, test.labels)
             for name in ("elbo", "kl"):  # test images have no bound
                 del numbers["test"][name]
-            run.log(session, epoch, **numbers)
+            run.log(session, epoch, **numbers)  # in the terminal and TensorBoard; saves the weights
             run.writers["test"].add_summary(session.run(summary), epoch)
 
         prediction = predict(session, model, test.images, draws)

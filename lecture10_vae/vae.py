@@ -51,7 +51,7 @@ def make_decoder(code, data_shape=(28, 28), hidden_size=100):
 def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> SimpleNamespace:
     """Slides 22-23, as a static graph. Returns everything below by its name."""
     tf.set_random_seed(seed)
-    # Templates, so that every call of the encoder, and of the decoder, shares one set of weights
+    # Templates: both calls of the decoder share one set of weights (on the slide the second has its own, untrained)
     encoder = tf.make_template("encoder", make_encoder, code_size=code_size, hidden_size=hidden_size)
     decoder = tf.make_template("decoder", make_decoder, hidden_size=hidden_size)
 
@@ -69,7 +69,7 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
     with tf.name_scope("kl"):
         kl = tfd.kl_divergence(posterior, prior)  # [N], nats
     elbo = tf.subtract(reconstruction, kl, "elbo")  # [N], nats
-    with tf.name_scope("optimize"):  # the mean, so that the step does not grow with the batch
+    with tf.name_scope("optimize"):  # the mean over images, as the bound is said by image
         optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(elbo))
     with tf.name_scope("samples"):
         samples = decoder(prior.sample(10)).mean()  # [10, 28, 28], for visualization
@@ -103,37 +103,39 @@ def main(
         hidden_size: units in the hidden layer, of the encoder and of the decoder.
         learning_rate: of Adam.
         seed: of the initial weights, the order of the images and the noise.
-        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
-        start_from: the folder of another run, from whose weights training starts.
+        plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        start_from: the folder of an earlier run, whose weights, and Adam's memory, training starts from.
         logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
     """
-    flags = dict(locals())
+    flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     seen = train.first(10_000)  # as many as there are test images
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(code_size, hidden_size, learning_rate, seed)
-        summary = pictures.summarize(model)
-        run = Run(__file__, logdir, flags)
-        optimize = each_batch(model.optimize, batch_size, [model.images], plain)  # a step for each mini-batch
+        summary = pictures.summarize(model)  # for TensorBoard: the codes, samples and reconstructions
+        run = Run(__file__, logdir, flags)  # its folder, with FileWriters and a Saver
+        # One session.run of `optimize` does the slide's step for each batch_size of the images that are fed
+        optimize = each_batch(model.optimize, batch_size, [model.images], plain)
         session.run(tf.global_variables_initializer())
         if start_from:
             restore(session, start_from)
-        moments = {}  # of slide 26: codes and samples
-        for epoch in run.epochs(session, epochs):
-            if epoch > 0:  # epoch 0 is before training
-                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+        snapshots = {}  # codes and samples, by epoch
+        for epoch in run.epochs(session, epochs):  # 0 to epochs, with a progress bar
+            if epoch > 0:  # 0 is before training
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):  # a hundred at once
                     session.run(optimize, {model.images: batch.images})
             bounds = {"train": evaluate(session, model, seen.images), "test": evaluate(session, model, test.images)}
-            run.log(session, epoch, **bounds)
+            run.log(session, epoch, **bounds)  # in the terminal and TensorBoard; saves the weights
             run.writers["test"].add_summary(session.run(summary, {model.images: test.images[:2_500]}), epoch)
-            if epoch in pictures.epochs_of_slide_26(epochs):
-                moments[epoch] = session.run([model.mean, model.samples], {model.images: test.images})
+            if epoch in pictures.epochs_of_slide_26(epochs):  # 0, 1, 5, 10, 15
+                snapshots[epoch] = session.run([model.mean, model.samples], {model.images: test.images})
 
+        # ln P(x), and how many dimensions of the code are in use
         numbers = evidence.measure(session, model, test.images) | codes.measure(session, model, test.images)
         print(evidence.describe(numbers), codes.describe(numbers, code_size), sep="\n")
-        pictures.draw(session, model, moments, test, run.folder)
-        return run.finish(data=train.describe(), **bounds["test"], **numbers)
+        pictures.draw(session, model, snapshots, test, run.folder)
+        return run.finish(data=train.describe(), **bounds["test"], **numbers)  # to results.json
 
 
 if __name__ == "__main__":

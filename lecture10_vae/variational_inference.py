@@ -97,29 +97,28 @@ def main(
         hidden_size: units in the decoder's hidden layer.
         learning_rate: of Adam, for the decoder.
         seed: of the initial weights, the order of the images and the noise.
-        plain: train without XLA, two to three times slower, with any operation that TensorFlow has.
-        start_from: the folder of another run, from whose weights training starts.
+        plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        start_from: the folder of an earlier run, whose weights, and Adam's memory, training starts from.
         logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
     """
-    flags = dict(locals())
+    flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir).first(train_images), mnist.load("test", data_dir)
     train = replace(train, labels=np.arange(len(train), dtype=np.int32))  # an image's number in its label's place
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(len(train), hidden_size, learning_rate, seed)
-        run = Run(__file__, logdir, flags, parts=["train"])
-        optimize = each_batch(
-            model.optimize, batch_size, [model.images, model.index], plain
-        )  # a step for each mini-batch
+        run = Run(__file__, logdir, flags, parts=["train"])  # its folder, with FileWriters and a Saver
+        # One session.run of `optimize` does the slide's step for each batch_size of the images that are fed
+        optimize = each_batch(model.optimize, batch_size, [model.images, model.index], plain)
         session.run(tf.global_variables_initializer())
         if start_from:
             restore(session, start_from)
-        for epoch in run.epochs(session, epochs):
-            if epoch > 0:  # epoch 0 is before training
-                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+        for epoch in run.epochs(session, epochs):  # 0 to epochs, with a progress bar
+            if epoch > 0:  # 0 is before training
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):  # a hundred at once
                     session.run(optimize, {model.images: batch.images, model.index: batch.labels})
             bounds = evaluate(session, model, train.images, train.labels)
-            run.log(session, epoch, train=bounds)
+            run.log(session, epoch, train=bounds)  # in the terminal and TensorBoard; saves the weights
 
         numbers = {}
         half_width = evidence.reach(session.run(model.mean, {model.index: train.labels}))

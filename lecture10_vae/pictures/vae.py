@@ -39,15 +39,15 @@ def epochs_of_slide_26(epochs: int) -> list[int]:
 
 
 def draw(
-    session: tf.Session, model: SimpleNamespace, moments: dict[int, list[np.ndarray]], test: Dataset, run_folder: Path
+    session: tf.Session, model: SimpleNamespace, snapshots: dict[int, list[np.ndarray]], test: Dataset, run_folder: Path
 ) -> None:
     """Slide 26's results.png, reconstructions.png, for codes of two dimensions manifold.png; and the projector.
 
     Args:
-        moments: by epoch, the codes of the test images [N, code_size] and ten samples [10, 28, 28].
+        snapshots: by epoch, the codes of the test images [N, code_size] and ten samples [10, 28, 28].
     """
     folder = run_folder / "pictures"
-    rows = [(f"Epoch {epoch}", *moment) for epoch, moment in moments.items()]
+    rows = [(f"Epoch {epoch}", *snapshot) for epoch, snapshot in snapshots.items()]
     plotting.save(draw_results(rows, test.labels, test.name), folder / "results.png")
 
     logit = model.dist.distribution.logits
