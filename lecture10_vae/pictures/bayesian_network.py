@@ -1,5 +1,6 @@
-"""bayesian_network.py's pictures: its weights, its doubt and its pruning, and what TensorBoard shows."""
+"""bayesian_network.py's pictures: its weights and its doubt, and what TensorBoard shows."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -9,14 +10,6 @@ from lecture10_vae.studies import calibration, uncertainty
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
-from lecture10_vae.utils.run import Run
-
-PARTS = {"expected_entropy_nats": "left open by the data", "mutual_information_nats": "left open by the weights"}
-PART_STYLES = [  # of areas
-    {"facecolor": plotting.LIGHT_BLUE, "edgecolor": plotting.BLUE},
-    {"facecolor": plotting.BLUE, "edgecolor": plotting.LIGHT_BLUE, "hatch": "\\\\"},
-]
-POINT_ESTIMATE = {"color": plotting.ORANGE, "linestyle": "dashed", "marker": "s", "label": "point estimate"}
 
 
 def summarize(model: SimpleNamespace) -> tf.Tensor:
@@ -37,32 +30,17 @@ def by_class(weights: tf.Tensor) -> tf.Tensor:
     return tf.reshape(tf.transpose(tf.reshape(weights[:784], [28, 28, 10]), [0, 2, 1]), [1, 28, 280, 1])
 
 
-def draw(
-    session: tf.Session, model: SimpleNamespace, run: Run, predictions: dict[str, np.ndarray], test: Dataset, numbers
-) -> None:
-    """weights.png, reliability.png, doubtful.png, rotation.png, unfamiliar.png and pruning.png.
+def draw(session: tf.Session, model: SimpleNamespace, prediction: np.ndarray, test: Dataset, folder: Path) -> None:
+    """weights.png, reliability.png and doubtful.png.
 
     Args:
-        predictions: of each predictor for the test images, [draws, N, 10].
-        numbers: what the studies of uncertainty and pruning have measured.
+        prediction: for the test images, [draws, N, 10].
     """
     mean, stddev = session.run([model.mean, model.stddev])
-    plotting.save(draw_weights(mean[:784], stddev[:784]), run.pictures_dir / "weights.png")
-    reliability = {
-        name.replace("_", " ").replace("bayesian", "Bayesian"): calibration.reliability(draws.mean(axis=0), test.labels)
-        for name, draws in predictions.items()
-    }
-    plotting.save(draw_reliability(reliability), run.pictures_dir / "reliability.png")
-    plotting.save(draw_doubtful(predictions["bayesian"], test), run.pictures_dir / "doubtful.png")
-
-    six = np.flatnonzero(test.labels == 6) if 6 in test.labels else [0]  # data of one's own may have no six
-    one = test._replace(pixels=test.pixels[six[:1]]).images
-    turned = np.concatenate([uncertainty.turn(one, angle) for angle in numbers["rotation"]["degrees"]])
-    plotting.save(draw_rotation(turned, **numbers["rotation"]), run.pictures_dir / "rotation.png")
-    few = test.first(4).images
-    examples = {"test digits": few} | dict(uncertainty.make_unfamiliar(few))
-    plotting.save(draw_unfamiliar(examples, **numbers["unfamiliar"]), run.pictures_dir / "unfamiliar.png")
-    plotting.save(draw_pruning(**numbers["pruning"]), run.pictures_dir / "pruning.png")
+    plotting.save(draw_weights(mean[:784], stddev[:784]), folder / "weights.png")
+    reliability = calibration.reliability(prediction.mean(axis=0), test.labels)
+    plotting.save(draw_reliability({"averaged over draws": reliability}), folder / "reliability.png")
+    plotting.save(draw_doubtful(prediction, test), folder / "doubtful.png")
 
 
 def draw_doubtful(prediction: np.ndarray, test: Dataset):
@@ -100,81 +78,4 @@ def draw_weights(mean: np.ndarray, stddev: np.ndarray):
         axes[0].set_title("What each pixel says for a digit (orange) or against it (blue), and how unsure that is")
         axes[0].tick_params("x", length=0)
         axes[1].set(xticks=28 * np.arange(10) + 13.5, xticklabels=range(10), xlabel="digit")
-    return picture
-
-
-def draw_rotation(turned: np.ndarray, degrees: list[float], bayesian: dict, point_estimate: dict):
-    """Accuracy and entropies, lists over degrees by name for each predictor, over one digit so turned [A, 28, 28]."""
-    half = (degrees[1] - degrees[0]) / 2
-    with plotting.new_picture(*plotting.SCREEN) as picture:
-        upper, lower, strip = picture.subplots(3, 1, sharex=True, height_ratios=[2, 3, 1])
-        # The two may coincide: a broad line under a thin one
-        upper.plot(degrees, bayesian["accuracy"], color=plotting.LIGHT_BLUE, linewidth=14, label="Bayesian")
-        upper.plot(degrees, point_estimate["accuracy"], **POINT_ESTIMATE)
-        upper.set(ylabel="accuracy", ylim=(0, 1), xlim=(degrees[0] - half, degrees[-1] + half))
-        upper.set_title("Test digits, turned: is it less sure where it is less right?")
-        upper.legend(frameon=False)
-        below = np.zeros(len(degrees))
-        for (name, part), style in zip(PARTS.items(), PART_STYLES, strict=True):
-            above = below + bayesian[name]
-            lower.fill_between(degrees, below, above, label=f"Bayesian, {part}", **style)
-            below = above
-        lower.plot(degrees, point_estimate["entropy_nats"], **POINT_ESTIMATE)
-        lower.axhline(np.log(10), color=plotting.GRAY, linestyle="dotted", label="no idea: ln 10")
-        lower.set(ylabel="entropy, nats", ylim=(0, 2.5))
-        lower.legend(ncols=2, loc="upper center", bbox_to_anchor=(0.5, 0.93), frameon=False)
-        extent = (degrees[0] - half, degrees[-1] + half, 0, 1)
-        turned = plotting.tile(turned, len(turned))
-        strip.imshow(turned, cmap=plotting.INK, vmin=0, vmax=1, extent=extent, aspect="auto")
-        strip.set(xlabel="degrees", xticks=degrees, yticks=[])
-        strip.spines[:].set_visible(False)
-    return picture
-
-
-def draw_unfamiliar(examples: dict[str, np.ndarray], bayesian: dict, point_estimate: dict):
-    """Mean entropies of named sets of images for each predictor, over the first four of each set [N, 28, 28]."""
-    places = np.arange(len(examples))
-    with plotting.new_picture(*plotting.SCREEN) as picture:
-        grid = picture.add_gridspec(2, len(examples), height_ratios=[4, 1])
-        axes = picture.add_subplot(grid[0, :])
-        below = np.zeros(len(examples))
-        for (name, part), style in zip(PARTS.items(), PART_STYLES, strict=True):
-            values = np.array([bayesian[images][name] for images in examples])
-            axes.bar(places - 0.2, values, 0.36, below, label=f"Bayesian, {part}", **style)
-            below += values
-        plain = [point_estimate[images]["entropy_nats"] for images in examples]
-        style = {"facecolor": plotting.LIGHT_ORANGE, "edgecolor": plotting.ORANGE, "hatch": plotting.HATCH}
-        axes.bar(places + 0.2, plain, 0.36, label="point estimate", **style)
-        axes.axhline(np.log(10), color=plotting.GRAY, linestyle="dotted", label="no idea: ln 10")
-        axes.set(xticks=places, xticklabels=examples, xlim=(-0.5, len(examples) - 0.5), ylabel="mean entropy, nats")
-        axes.set(title="Is it less sure of what it was not trained on?", ylim=(0, 3.1), yticks=[0, 0.5, 1, 1.5, 2])
-        axes.legend(ncols=2, loc="upper center", frameon=False)
-        for place, images in enumerate(examples.values()):
-            apart = np.pad(images[:4], [(0, 0), (2, 2), (2, 2)])
-            plotting.show_images(picture.add_subplot(grid[1, place]), apart, columns=4)
-    return picture
-
-
-def draw_pruning(kept: list[float], **accuracy: list[float]):
-    """Accuracy over the fraction of the weights kept, for each way to choose them: by_... or point_estimate_by_...."""
-    signs = {
-        "size": "|weight|",
-        "mean": "|mean|",
-        "effect": "|weight| x pixel's stddev",
-        "signal_to_noise": "|mean| / stddev",
-    }
-    blue, orange = plotting.BLUE, plotting.ORANGE
-    with plotting.new_picture(*plotting.SCREEN) as picture:
-        axes = picture.add_subplot()
-        styles = (("o-", blue, blue), ("o:", blue, "white"), ("s:", orange, "white"), ("s-", orange, orange))
-        for (name, values), (style, color, face) in zip(accuracy.items(), styles, strict=True):
-            predictor, _, sign = name.rpartition("by_")
-            label = f"{'point estimate' if predictor else 'Bayesian'}, largest {signs[sign]}"
-            axes.plot(kept, values, style, color=color, markerfacecolor=face, label=label)
-        axes.set(xscale="log", ylim=(0, 1), xlabel="weights kept; the others are set to zero", ylabel="accuracy")
-        axes.set_xticks(kept, [f"{fraction:.0%}" for fraction in kept])
-        axes.set_xticks([], minor=True)
-        axes.set_title("Accuracy on test images with fewer and fewer weights: which can go?")
-        axes.grid(alpha=0.3)
-        picture.legend(loc="outside lower center", ncols=2, frameon=False)
     return picture

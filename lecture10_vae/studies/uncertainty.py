@@ -4,7 +4,7 @@ A prediction is class probabilities [draws, N, classes], one set for each draw o
 one draw. A predictor is a function from images [N, 28, 28] to a prediction.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -12,11 +12,8 @@ from scipy import ndimage, sparse
 from scipy.special import entr, logsumexp
 
 from lecture10_vae.studies import calibration
-from lecture10_vae.utils import mnist
 
 Predictor = Callable[[np.ndarray], np.ndarray]
-
-DEGREES = list(range(0, 181, 15))  # to turn the test digits by
 
 
 class Entropy(NamedTuple):
@@ -61,54 +58,13 @@ def percent_wrong(prediction: np.ndarray, labels: np.ndarray) -> float:
     return 100 * float(np.mean(prediction.argmax(axis=-1) != labels))
 
 
-def measure(
-    predictors: dict[str, Predictor], predictions: dict[str, np.ndarray], images: np.ndarray, labels: np.ndarray
-) -> dict:
-    """Each predictor's scores on images [N, 28, 28], and what turned and unfamiliar images do to it.
-
-    The first predictor's scores are named test_accuracy and so on, another's with its name in front.
-
-    Args:
-        predictions: what the predictors say of these images.
-    """
-    rotation = under_rotation(predictors, images, labels, DEGREES)
-    known = {name: split_entropy(predictions[name]) for name in predictors}
-    unfamiliar = {name: {"test digits": entropy.means()} for name, entropy in known.items()}
-    for kind, others in make_unfamiliar(images):  # not all at once, for the memory that they take
-        for name, predict in predictors.items():
-            unfamiliar[name][kind] = compare(known[name], predict(others))
-        del others  # before the next are made
-    numbers = {"rotation": {"degrees": DEGREES} | rotation, "unfamiliar": unfamiliar}
-    for i, name in enumerate(predictors):
-        prefix = f"{name}_test" if i > 0 else "test"
-        numbers |= {f"{prefix}_{key}": value for key, value in score(predictions[name], labels).items()}
-    return numbers
-
-
-def describe(numbers: dict, predictors: Iterable[str]) -> str:
-    """A table with a line of scores for each predictor."""
-    lines = [f"{'':14}  accuracy  log predictive  calibration"]
-    for name in predictors:
-        prefix = f"{name}_test" if len(lines) > 1 else "test"
-        accuracy, log_predictive, error = (
-            numbers[f"{prefix}_{key}"] for key in ("accuracy", "log_predictive_nats", "calibration_error")
-        )
-        lines.append(f"{name:14}  {accuracy:8.4f}  {log_predictive:9.4f} nats  {error:11.4f}")
+def describe(scores: dict[str, dict[str, float]]) -> str:
+    """A table with a line for each named prediction's scores."""
+    lines = [f"{'':20}  accuracy  log predictive  calibration"]
+    for name, of_one in scores.items():
+        row = "{accuracy:8.4f}  {log_predictive_nats:9.4f} nats  {calibration_error:11.4f}".format(**of_one)
+        lines.append(f"{name:20}  {row}")
     return "\n".join(lines)
-
-
-def under_rotation(
-    predictors: dict[str, Predictor], images: np.ndarray, labels: np.ndarray, degrees: Iterable[float]
-) -> dict[str, dict]:
-    """Each predictor's accuracy and mean entropies, a list each, on images [N, 28, 28] turned by each of degrees."""
-    rows = {name: [] for name in predictors}
-    for angle in degrees:
-        turned = turn(images, angle)
-        for name, predict in predictors.items():
-            prediction = predict(turned)
-            accuracy = np.mean(prediction.mean(axis=0).argmax(axis=1) == labels)
-            rows[name].append({"accuracy": accuracy} | split_entropy(prediction).means())
-    return {name: {key: [row[key] for row in own] for key in own[0]} for name, own in rows.items()}
 
 
 def on_unfamiliar(predict: Predictor, familiar: np.ndarray, unfamiliar: dict[str, np.ndarray]) -> dict[str, dict]:
@@ -149,7 +105,7 @@ def turn(images: np.ndarray, degrees: float) -> np.ndarray:
     """
     pixels = np.eye(784, dtype=np.float32).reshape(784, 28, 28)
     turned = ndimage.rotate(pixels, degrees, axes=(2, 1), reshape=False, order=1).reshape(784, 784)
-    turned, rotated = sparse.csr_array(turned), mnist.empty_images(len(images))
+    turned, rotated = sparse.csr_array(turned), np.empty((len(images), 28, 28), np.float32)
     for start in range(0, len(images), 1_000):  # as the product takes three times the memory of its images
         some = slice(start, start + 1_000)
         rotated[some] = (images[some].reshape(-1, 784) @ turned).reshape(-1, 28, 28)

@@ -6,19 +6,34 @@ of any covariance. The pixels mostly have ink together, so that the data tell th
 difference, and the weights are correlated in the posterior. A diagonal Gaussian cannot say that. Where the posterior is
 a Gaussian itself, of precision L, the best diagonal one has the variances 1 / L_ii, and these are never larger than
 the true ones, (L^-1)_ii (Bishop 2006, section 10.1.2): for two weights of correlation r, by a factor of 1 - r^2.
+
+    python lecture10_vae/experiments/mean_field.py
+
+Five seconds a seed.
 """
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 
+from lecture10_vae.experiments import over_seeds
 from lecture10_vae.studies.evidence import code_grid, log_integral
-from lecture10_vae.tf1 import set_random_seed, tf, tfd
-from lecture10_vae.utils import mnist
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import command_line, mnist, plotting
 
 PIXELS = (10, 11), (9, 9)  # rows and columns: where a 5 has its upright stroke, and a 3 mostly paper
 DIGITS = (3, 5)  # told apart, as the classes 0 and 1
 FAMILIES = {"mean_field": False, "full_covariance": True}
+SIGNS = {  # name, colour, dash and hatching
+    "mean_field": ("diagonal Q", plotting.ORANGE, "--", plotting.HATCH),
+    "full_covariance": ("Q of any covariance", plotting.BLUE, "-", ""),
+}
+
+
+def measure(seed: int) -> dict:
+    """The exact posterior of a logistic regression's two weights, and the Gaussians that slide 11's bound finds."""
+    return measure_posterior(*two_pixels(mnist.load("train"), seed=seed), seed=seed)
 
 
 def two_pixels(data: mnist.Dataset, count: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -36,21 +51,20 @@ def two_pixels(data: mnist.Dataset, count: int = 100, seed: int = 0) -> tuple[np
 
 def build_graph(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = False, seed: int = 0):
     """Slide 11's bound for inputs [N, 2] and labels [N], as a static graph. Returns everything below by its name."""
-    set_random_seed(seed)
-    step = tf.train.get_or_create_global_step()
+    tf.set_random_seed(seed)
     prior = tfd.MultivariateNormalDiag(tf.zeros([2]))
     mean = tf.get_variable("mean", [2], initializer=tf.zeros_initializer())
     stddev = tf.nn.softplus(tf.get_variable("stddev", [2], initializer=tf.zeros_initializer()))
     skew = tf.get_variable("skew", [], initializer=tf.zeros_initializer(), trainable=full_covariance)
     posterior = tfd.MultivariateNormalTriL(mean, tf.stack([[stddev[0], 0.0], [skew, stddev[1]]]))
 
-    weights = posterior.sample(100, seed=tf.stack([seed, tf.cast(step, tf.int32)]))  # [100, 2]
+    weights = posterior.sample(100)  # [100, 2], new ones in each session.run
     dist = tfd.Bernoulli(logits=tf.matmul(weights, inputs, transpose_b=True))  # batch shape [100, N]
     log_prob = tf.reduce_sum(dist.log_prob(labels), axis=1)  # [100], of all labels, in nats
     elbo = tf.reduce_mean(log_prob) - tfd.kl_divergence(posterior, prior)  # []
     covariance = posterior.covariance()
     rate = tf.placeholder(tf.float32, [])
-    optimize = tf.train.AdamOptimizer(rate).minimize(-elbo, step)
+    optimize = tf.train.AdamOptimizer(rate).minimize(-elbo)
     return SimpleNamespace(**locals())
 
 
@@ -78,7 +92,7 @@ def gap(mean: np.ndarray, covariance: np.ndarray, weights: np.ndarray, cell: flo
     return float((np.exp(log_q) * cell) @ (log_q - log_posterior))
 
 
-def measure(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, object]:
+def measure_posterior(inputs: np.ndarray, labels: np.ndarray, seed: int = 0) -> dict[str, object]:
     """The exact posterior of the two weights beside both Gaussians.
 
     Args:
@@ -117,3 +131,62 @@ def moments(mean: np.ndarray, covariance: np.ndarray) -> dict[str, object]:
         "sum_stddev": np.sqrt(first + second + 2 * both),
         "difference_stddev": np.sqrt(first + second - 2 * both),
     }
+
+
+def draw(numbers: dict):
+    """The posterior with seed 0, and the stddevs of weights, sum and difference as ratios to the exact, over seeds."""
+    with plotting.new_picture(16, 9) as picture:
+        left, right = picture.subplots(1, 2)
+        draw_posterior(left, numbers)
+        draw_ratios(right, numbers)
+        left.legend(loc="lower left")
+    return picture
+
+
+def draw_posterior(axes, numbers: dict) -> None:
+    """The regions of the exact posterior of the first seed's images, and the half-mass lines of its two Gaussians."""
+    inputs, labels = two_pixels(mnist.load("train"), seed=0)
+    mean = np.array(numbers["exact"]["weight_mean"]["values"][0])
+    weights = mean + code_grid(points=201, half_width=2.0)[0]
+    plotting.fill_posterior(axes, weights, log_joint(weights, inputs, labels))
+    for name, (label, color, dash, _) in SIGNS.items():
+        of_seed = {key: np.array(numbers[name][key]["values"][0]) for key in ("weight_mean", "weight_stddev")}
+        correlation = numbers[name]["correlation"]["values"][0]
+        covariance = np.outer(*[of_seed["weight_stddev"]] * 2) * [[1, correlation], [correlation, 1]]
+        axes.plot(*plotting.half_mass_ellipse(of_seed["weight_mean"], covariance), dash, color=color, label=label)
+    axes.set(xlabel="weight of the upper pixel", ylabel="weight of the lower pixel", aspect="equal")
+    axes.set(xlim=mean[0] + np.array([-1.4, 1.4]), ylim=mean[1] + np.array([-1.4, 1.4]))
+    axes.set_title("Posterior (50, 90, 99 % of its mass)\nand the half-mass lines of Q")
+
+
+def draw_ratios(axes, numbers: dict) -> None:
+    """Bars with the stddevs over seeds, and the closed form for the weights."""
+    places = np.arange(4)
+    for shift, (name, (_, color, _, hatch)) in zip((-0.2, 0.2), SIGNS.items(), strict=True):
+        of_seeds = [np.array(numbers[name]["ratio"]["values"])]
+        for key in ("sum_stddev", "difference_stddev"):
+            ratio = np.divide(numbers[name][key]["values"], numbers["exact"][key]["values"])
+            of_seeds.append(ratio[:, np.newaxis])
+        ratios = np.hstack(of_seeds)  # [seeds, 4]
+        style = {"color": color, "hatch": hatch, "edgecolor": "white", "capsize": 8}
+        axes.bar(places + shift, ratios.mean(axis=0), 0.36, yerr=ratios.std(axis=0, ddof=1), **style)
+    axes.axhline(1, color=plotting.EXACT)
+    predicted = numbers["predicted_ratio"]["mean"]
+    axes.plot([-0.45, 1.45], [predicted] * 2, ":", color=plotting.EXACT)
+    axes.set_xticks(places, ["upper", "lower", "sum", "difference"])
+    axes.set(ylabel="stddev / exact stddev", ylim=(0, None))
+    axes.set_title("Stddevs over seeds; dotted, of the\nweights' correlation r, $\\sqrt{1 - r^2}$")
+
+
+def main(seeds: int = 5, logdir: Path = Path("runs/experiments/mean_field")) -> dict:
+    """Compares both Gaussians with the exact posterior, on the images of several seeds.
+
+    Args:
+        seeds: how many, from 0 on.
+        logdir: the folder for numbers and picture; what it holds of a seed is kept.
+    """
+    return over_seeds.run(measure, draw, "mean_field", seeds, logdir)
+
+
+if __name__ == "__main__":
+    command_line.run(main)
