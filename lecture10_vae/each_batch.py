@@ -30,7 +30,7 @@ def each_batch(
         fetch.graph.as_graph_def(), [fetch.op.name if gives_values else fetch.name]
     )
     with tf.name_scope("each_batch"):
-        parts = {tensor: _cut(tensor, batch_size) for tensor in cut}
+        parts = {tensor: _cut(tensor, batch_size, tf.shape(cut[0])[0]) for tensor in cut}
         parts |= _draw(program, fetch.graph, parts)
         outside = (fetch.graph.get_tensor_by_name(f"{node.name}:0") for node in program.node if node.op in OUTSIDE)
         shared = [tensor for tensor in outside if tensor not in parts]
@@ -39,11 +39,11 @@ def each_batch(
         return result if gives_values else result.op
 
 
-def _cut(array: tf.Tensor, batch_size: int) -> tf.Tensor:
-    """The rows of an array as mini-batches, [count, batch_size, ...]."""
+def _cut(array: tf.Tensor, batch_size: int, count: tf.Tensor) -> tf.Tensor:
+    """The rows of an array, `count` as of all others, as mini-batches: [count / batch_size, batch_size, ...]."""
     rows = tf.shape(array)[0]
-    message = [f"{array.op.name} is fed no multiple of {batch_size} rows, a mini-batch's, but", rows]
-    fits = tf.logical_and(rows > 0, tf.equal(rows % batch_size, 0))
+    message = [f"{array.op.name} needs a multiple of {batch_size} rows, and as many as the others, but is fed", rows]
+    fits = tf.reduce_all([rows > 0, tf.equal(rows % batch_size, 0), tf.equal(rows, count)])
     with tf.control_dependencies([tf.Assert(fits, message)]):
         return tf.reshape(array, [-1, batch_size, *array.shape[1:]])
 

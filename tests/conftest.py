@@ -1,13 +1,17 @@
-"""What several tests share: a part of MNIST that trains in a moment, and scripts as a student runs them."""
+"""What several tests share: a part of MNIST, a VAE trained on it, and scripts as a student runs them."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from lecture10_vae import vae
 from lecture10_vae.utils import mnist
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -35,6 +39,16 @@ def small_mnist():
 def on_small_mnist(small_mnist, monkeypatch):
     """Lets the scripts, called in this process, find just `small_mnist`."""
     monkeypatch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
+
+
+@pytest.fixture(scope="session")
+def vae_run(small_mnist, tmp_path_factory):
+    """A run of vae.py on `small_mnist`, of 12 epochs: its `folder`, which is left as it is, `results` and `printed`."""
+    folder, printed = tmp_path_factory.mktemp("checkout") / "runs" / "vae", io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
+        results = vae.main(epochs=12, batch_size=20, logdir=folder)
+    return SimpleNamespace(folder=folder, results=results, printed=printed.getvalue())
 
 
 @pytest.fixture

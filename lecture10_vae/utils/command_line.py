@@ -3,6 +3,7 @@
 import argparse
 import inspect
 import math
+import os
 import re
 import sys
 import typing
@@ -58,11 +59,13 @@ def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
     parser = _Parser(description=docstring.short_description, allow_abbrev=False)
     for name, parameter in inspect.signature(main).parameters.items():
         options = {"default": parameter.default, "help": f"{' '.join(told[name].split())} ({parameter.default})"}
-        kind, *choices = typing.get_args(parameter.annotation) or [parameter.annotation]  # of Path | None the first
+        kind, *choices = typing.get_args(parameter.annotation) or [parameter.annotation]
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         elif isinstance(kind, str):  # Literal["one", "another"]
             options["choices"] = [kind, *choices]
+        elif choices:  # Path | None
+            options["type"] = _run_folder
         else:
             options["type"] = _path if kind is Path else _number(kind, name) if kind in (int, float) else kind
         parser.add_argument(flag(name), **options)
@@ -98,6 +101,17 @@ def _path(text: str) -> Path:
 
 
 _path.__name__ = "path"
+
+
+def _run_folder(text: str) -> Path:
+    """The folder of a run: checked before this one gets a folder."""
+    folder = _path(text)
+    if not os.path.isfile(folder / "checkpoint"):  # where tf.train.Saver keeps the names of the weights
+        raise UserError(f"--start-from {text}: give the folder of a run that has weights.")
+    return folder
+
+
+_run_folder.__name__ = "path"
 
 
 def _exit(message: str, status: int) -> None:

@@ -35,8 +35,7 @@ class Run:
         parts: of the data, each with curves of its own.
         resume: go on in the folder if it holds a run with the same flags.
 
-    Raises:
-        UserError: the folder cannot be made, or holds another run, which this one would resume.
+    Raises UserError if the folder cannot be made, or holds another run, which this one would resume.
     """
 
     def __init__(self, script: str, logdir: Path | str, flags: dict, parts=("train", "test"), resume: bool = False):
@@ -54,12 +53,13 @@ class Run:
         self._newest = tf.train.latest_checkpoint(str(self.folder))
         self._first = int(self._newest.rpartition("-")[2]) + 1 if self._newest else 0
         self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
-        self.writers = {part: tf.summary.FileWriter(str(self.folder / part)) for part in parts}
+        suffix = f".{self._first}"  # a file is named by the second, and one of the same name would be overwritten
+        self.writers = {part: tf.summary.FileWriter(self.folder / part, filename_suffix=suffix) for part in parts}
         for writer in self.writers.values():  # by this TensorBoard leaves out what an interrupted epoch has written
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), self._first)
         self.writers[parts[0]].add_graph(tf.get_default_graph())
         self.writers[parts[0]].add_summary(_describe(self.flags))
-        self._started, self._header = time.perf_counter(), ""
+        self._started = time.perf_counter()
 
     def epochs(self, session: tf.Session, count: int) -> Iterator[int]:
         """Yields the epochs to do, with a progress bar: 0, which is before any training, to `count`."""
@@ -93,15 +93,15 @@ class Run:
             self._print(epoch, numbers | {"seconds": time.perf_counter() - self._started})
 
     def _print(self, epoch: int, numbers: dict[str, float]) -> None:
-        header = "epoch" + "".join(f"{name:>15}" for name in numbers)
-        if header != self._header:
-            tqdm.write(header)
-            self._header = header
+        if epoch == self._first:
+            tqdm.write("epoch" + "".join(f"{name:>15}" for name in numbers))
         shown = (f"{number:15.4f}" if abs(number) < 1 else f"{number:15.2f}" for number in numbers.values())
         tqdm.write(f"{epoch:5d}{''.join(shown)}")
 
     def finish(self, **numbers: object) -> dict:
         """Writes results.json: the numbers, the flags, the seconds and the versions. Returns what it says."""
+        for writer in self.writers.values():
+            writer.close()
         versions = {"tensorflow": tf.__version__, "tensorflow-probability": tfp.__version__, "numpy": np.__version__}
         seconds = round(time.perf_counter() - self._started, 1)
         results = numbers | self.flags | {"seconds": seconds, "versions": versions}
@@ -117,8 +117,7 @@ def restore(session: tf.Session, folder: Path | str, epoch: int | None = None) -
         folder: of the run.
         epoch: the weights as they were after it; the newest if not given.
 
-    Raises:
-        UserError: the folder holds no such weights, or those of another model.
+    Raises UserError if the folder holds no such weights, or those of another model.
     """
     folder = Path(folder).expanduser()
     path = tf.train.latest_checkpoint(str(folder)) if epoch is None else str(folder / f"weights-{epoch}")
@@ -154,11 +153,10 @@ def _describe(flags: dict) -> bytes:
     """The flags for TensorBoard's pages HParams and Text."""
     from tensorboard.plugins.hparams.summary import session_start_pb
 
-    rows = "".join(f"| {name} | {value} |\n" for name, value in flags.items())
-    text = tf.make_tensor_proto("| | |\n|---|---|\n" + rows)
-    metadata = tf.SummaryMetadata(plugin_data=tf.SummaryMetadata.PluginData(plugin_name="text"))
-    values = [*session_start_pb(flags).value, tf.Summary.Value(tag="flags", tensor=text, metadata=metadata)]
-    return tf.Summary(value=values).SerializeToString()
+    table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in flags.items())])
+    plugin = {"plugin_data": {"plugin_name": "text"}}
+    text = tf.Summary.Value(tag="flags", tensor=tf.make_tensor_proto(table), metadata=plugin)
+    return tf.Summary(value=[*session_start_pb(flags).value, text]).SerializeToString()
 
 
 def _make_folder(asked: Path) -> Path:
