@@ -15,7 +15,7 @@ from scipy.special import expit
 from lecture10_vae import bayesian_network, lower_bound, vae
 from lecture10_vae.studies import bound_on_grid, evidence, gaps, uncertainty
 from lecture10_vae.tf1 import tf, tfd
-from lecture10_vae.utils import checkpoints, mnist, own_digits
+from lecture10_vae.utils import mnist, own_digits
 from lectures.source import explorer, screenshots
 from tests.conftest import wait_until
 
@@ -36,11 +36,9 @@ def unpack(packed):
 def load(session, scope, network):
     """Gives a network of the graph the weights that the page holds."""
     with session.graph.as_default():
-        shapes = {variable.op.name: variable.shape.as_list() for variable in tf.trainable_variables(f"{scope}/")}
-    weights = {name: unpack(network[name.partition("/")[2]]).reshape(shape) for name, shape in shapes.items()}
-    checkpoints.load(
-        session, checkpoints.Epoch(0, {}, [], {name: value.astype(np.float32) for name, value in weights.items()})
-    )
+        for variable in tf.trainable_variables(f"{scope}/"):
+            weights = unpack(network[variable.op.name.removeprefix(f"{scope}/")])
+            variable.load(weights.reshape(variable.shape), session)
 
 
 def started(build_graph):
@@ -224,8 +222,7 @@ def ask_image(page, strokes):
 
 def log_joint(tensorflow, image, codes):
     """ln P(x,z) of an image by TensorFlow's decoder, in nats."""
-    with tensorflow.session.graph.as_default():
-        logit, log_prior = evidence.decode(tensorflow.session, tensorflow.model, codes)
+    logit, log_prior = evidence.decode(tensorflow.session, tensorflow.model, codes)
     return evidence.log_joint(image[np.newaxis].astype(float), logit.astype(float), log_prior)[0]
 
 
@@ -575,12 +572,12 @@ def test_colours_have_the_contrast_of_wcag_aa():
 
 
 @pytest.fixture(scope="module")
-def small_runs(small_mnist, tmp_path_factory):
+def small_runs(small_mnist, vae_run, tmp_path_factory):
     """Runs of both scripts on few images."""
     runs = tmp_path_factory.mktemp("runs")
+    (runs / "vae").symlink_to(vae_run.folder)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
-        vae.main(epochs=3, logdir=runs / "vae")
         bayesian_network.main(epochs=1, draws=2, logdir=runs / "bayesian_network")
         explorer.build(runs, runs / "explorer.html")
     return runs
@@ -589,14 +586,12 @@ def small_runs(small_mnist, tmp_path_factory):
 def test_page_holds_what_the_runs_have_learnt(small_runs, small_mnist):
     text = (small_runs / "explorer.html").read_text(encoding="utf-8")
     recorded = json.loads(re.search(r'id="recorded">(.*?)</script>', text)[1])
-    weights = checkpoints.read(small_runs / "vae", 3).weights
-    for scope in ("encoder", "decoder"):
-        for name, packed in recorded["vae"][scope].items():
-            np.testing.assert_array_equal(unpack(packed), weights[f"{scope}/{name}"].ravel())
-    weights = checkpoints.read_newest(small_runs / "bayesian_network").weights
-    for name, packed in recorded["bayesian_network"].items():
-        np.testing.assert_array_equal(unpack(packed), weights[f"network/{name}"].ravel())
-    assert [epoch["epoch"] for epoch in recorded["vae"]["by_epoch"]] == [0, 1, 2, 3]
+    networks = [("vae/weights-12", scope, recorded["vae"][scope]) for scope in ("encoder", "decoder")]
+    for run, scope, network in [*networks, ("bayesian_network/weights-1", "network", recorded["bayesian_network"])]:
+        for name, packed in network.items():
+            weights = tf.train.load_variable(str(small_runs / run), f"{scope}/{name}")
+            np.testing.assert_array_equal(unpack(packed), weights.ravel())
+    assert [epoch["epoch"] for epoch in recorded["vae"]["by_epoch"]] == [0, 1, 4, 8, 12]
     np.testing.assert_array_equal(unpack(recorded["vae"]["labels"]), small_mnist["test"].labels)
 
 
@@ -605,12 +600,10 @@ def test_half_precision_shows_the_same_pictures(small_runs):
     recorded = json.loads(re.search(r'id="recorded">(.*?)</script>', text)[1])
     codes = np.random.default_rng(0).normal(size=(100, 2)) * 2
     for epoch in recorded["vae"]["by_epoch"][:-1]:
-        exact = checkpoints.read(small_runs / "vae", epoch["epoch"]).weights
         rounded = {name: unpack(packed).astype(float) for name, packed in epoch["decoder"].items()}
-        pictures = [
-            decode({name: values.ravel() for name, values in weights.items()}, codes)
-            for weights in ({name: exact[f"decoder/{name}"] for name in rounded}, rounded)
-        ]
+        checkpoint = str(small_runs / "vae" / f"weights-{epoch['epoch']}")
+        exact = {name: tf.train.load_variable(checkpoint, f"decoder/{name}").ravel() for name in rounded}
+        pictures = [decode(weights, codes) for weights in (exact, rounded)]
         assert np.abs(pictures[0] - pictures[1]).max() < 1 / 255  # a screen's shade of grey
 
 

@@ -42,60 +42,7 @@ CONSTANTS = {  # what a reader may compute
     "0.34": RESULTS["lower_bound"]["log_evidence_nats"] - RESULTS["lower_bound"]["best_bound_nats"],
 }
 CITED = r"[A-Z][\w'-]+(?: et al\.| and [A-Z][\w'-]+)? \(?(?:19|20)\d\d"  # Burda et al. (2016, Burda and Grosse 2016
-NO_MORE = (  # what the texts once concluded, and was not what had been measured
-    r"[Oo]ptimi[sz]ation gap",
-    r"three gaps",
-    r"hundred hidden units are not enough",
-    r"whatever raises the bound closes the gap",
-    r"(?<!decoder, )\*\*to push the bound up is to pull Q",
-    r"(?<!decoder, )raising the bound is inference",
-    r"\\sum_\{n=1\}\^N \\ln P\(y_n\|x_n\) &?\\ge",
-    r"how much (?:the|a) code tells of",
-    r"together they fill the prior",
-    r"hundreds?, and the reconstruction gains",
-    r"better likelihood is not the better classifier",
-    r"knows? that it does not know",
-    r"knows noise when",
-    r"[Tt]he weights there still have",
-    r"the last is best, as its divergence",
-    r"needs only \$`\\ln Q",
-    r"hundred times the cost",
-    r"do as well",
-    r"more than trained logits differ",
-    r"no gradient to\s+ever",
-    r"not typical",
-    r"[Oo]nly school calculus",
-    r"times too heavy",
-    r"bound on (?:the )?test (?:images|labels), an image's share",
-    r"old friend",
-    r"in disguise",
-    r"nothing to say to each other",
-    r"nobody usually does",
-    r"shows that it is right",
-)
-
 IN_CHINESE = [path.name for path in sorted(build.TEMPLATES.glob("*.zh.md"))]
-NOT_IN_CHINESE = (  # wrong terms, English taken over word for word, and conclusions that nothing measured supports
-    r"标准误差|盘式图|批形状|塌缩|标准正态数|普通层|数字本身|one-hot(?! vector)|正确率",
-    r"取平均值|抽样|抽出|抽一个|用笔|一位老朋友|无话可说|只有这个文件知道|背后的原因|作为对象的分布",
-    r"第二种怀疑|知道自己不知道|意见不一|拿不准|没把握|有把握",
-    r"散度对|与标准正态分布的散度|快 ?[\d.三四]+ ?倍|重了.{0,40}倍",
-    r"优化差距|三种差距|一百个隐藏单元不足|没有噪声，最好|付出代价的信息|合起来占满先验",
-)
-
-
-def english_texts():
-    """Templates, the notebooks' text cells, and the docstrings of scripts, studies and solutions, by file."""
-    texts = {name: (build.TEMPLATES / name).read_text(encoding="utf-8") for name in ENGLISH}
-    for path in sorted((build.REPOSITORY / "notebooks").glob("*.ipynb")):
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        texts[path.name] = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    for folder in ("lecture10_vae", "lecture10_vae/studies", "lectures/solutions", "lectures/exercises"):
-        for path in sorted((build.REPOSITORY / folder).glob("*.py")):
-            tree = ast.parse(path.read_text(encoding="utf-8"))
-            nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef)]
-            texts[f"{folder}/{path.name}"] = "\n\n".join(ast.get_docstring(node) or "" for node in nodes)
-    return texts
 
 
 def prose(template):
@@ -177,17 +124,8 @@ def test_constants_are_what_they_are_printed_as(number):
     assert f"{CONSTANTS[number]:.{len(number.partition('.')[2])}f}" == number
 
 
-def test_no_text_concludes_again_what_was_not_measured():
-    for name, text in english_texts().items():
-        for pattern in NO_MORE:
-            found = re.search(pattern, text)
-            assert not found, f"{name}: {found[0]}"
-
-
 def assert_chinese(text):
-    """Asserts that a Chinese Markdown text has Chinese terms, sentences and marks, and no blanks that would show."""
-    for pattern in NOT_IN_CHINESE:
-        assert not re.search(pattern, text), re.search(pattern, text)
+    """Asserts that a Chinese Markdown text has Chinese sentences and marks, and no blanks that would show."""
     assert not re.search(rf"(?<!\*)\*(?!\*)[^*\n]*[{build.CHINESE}][^*\n]*\*(?!\*)", text), "italics"
     assert not re.search(r"(?:\b[A-Za-z]+[ ,]+){5,}", prose(text)), "an English sentence"
     text = re.sub(r"```.*?```|\$\$.*?\$\$|\$.+?\$|`.*?`|<<.*?>>|<%.*?%>|!\[|\]\(.*?\)", "A", text, flags=re.DOTALL)
@@ -196,7 +134,7 @@ def assert_chinese(text):
 
 
 @pytest.mark.parametrize("name", IN_CHINESE)
-def test_chinese_has_its_own_terms_sentences_and_marks(name):
+def test_chinese_has_its_own_sentences_and_marks(name):
     template = (build.TEMPLATES / name).read_text(encoding="utf-8")
     assert_chinese(template.partition("\n## 参考文献\n")[0])  # before the titles in English
 
@@ -217,6 +155,8 @@ def test_results_say_when_with_which_seed_and_versions_they_were_measured():
     assert RESULTS["seed"] == 0
     assert {"tensorflow", "tensorflow-probability", "numpy"} <= set(RESULTS["versions"])
     assert set(build.RUNS) <= set(RESULTS)
+    assert set(build.EXPERIMENTS) == set(RESULTS["studies"])
+    assert all(run["seed"] == 0 for run in map(RESULTS.get, build.RUNS))
 
 
 @pytest.mark.parametrize("script", ["regression", "classification"])
@@ -241,36 +181,41 @@ def test_first_seed_of_a_spread_is_the_run_itself(script, name):
 
 
 def test_scripts_docstrings_cite_the_results():
-    vae, inference = RESULTS["vae"], RESULTS["variational_inference"]
+    vae, inference, amortized = (RESULTS[name] for name in ("vae", "variational_inference", "amortized_inference"))
     regression, learned, classification = (
         RESULTS[name] for name in ("regression", "regression_stddev", "classification")
     )
     diagonal, full = (RESULTS[name] for name in ("lower_bound", "lower_bound_full"))
-    bayesian = RESULTS["seeds"]["bayesian_network"]
+    bayesian = RESULTS["studies"]["two_layers"]["bayesian"]
     bound, squared, crossed = (
         RESULTS["seeds"][script][name]
         for script, name in (("vae", "elbo"), ("regression", "accuracy"), ("classification", "accuracy"))
     )
-    bounds, encoders = inference["per_image_elbo_by_step_nats"], inference["encoder_elbo_nats"]
+    bounds, encoders = amortized["per_image_elbo_by_step_nats"], amortized["encoder_elbo_nats"]
     assert bounds["50"] < encoders < bounds["100"]
     cited = {
         "vae": [
             f"starts near {vae['history'][0]['test']['elbo']:.0f} and",
-            f"reaches {vae['test_elbo_nats']:.1f} after {vae['epochs']} epochs",
+            f"reaches {vae['elbo']:.1f} after {vae['epochs']} epochs",
             f"ln P(x) {vae['test_log_likelihood_nats']:.1f}",
             f"the bound is {bound['mean']:.1f}, with a stddev of {bound['stddev']:.1f}",
         ],
         "variational_inference": [
+            f"comes to {inference['elbo']:.1f} after {inference['epochs']} epochs",
+            f"is {inference['test_log_likelihood_nats']:.1f} on the first 2,000",
+            f"and {inference['train_log_likelihood_nats']:.1f} on as many",
+        ],
+        "amortized_inference": [
             "between 50 and 100 steps",
-            f"the {inference['inference_gap_nats']:.1f} nats",
-            f"the amortization gap has at least {inference['amortization_gap_nats']:.1f}",
-            f"the approximation gap at most {inference['approximation_gap_nats']:.2f}",
+            f"the {amortized['inference_gap_nats']:.1f} nats",
+            f"the amortization gap has at least {amortized['amortization_gap_nats']:.1f}",
+            f"the approximation gap at most {amortized['approximation_gap_nats']:.2f}",
         ],
         "regression": [
             f"After {regression['epochs']} epochs",
             f"{100 * squared['mean']:.1f} %",
             f"stddev {100 * squared['stddev']:.2f}",
-            f"{regression['test_log_prob_nats']:.1f} to {learned['test_log_prob_nats']:.1f} nats",
+            f"{regression['log_prob']:.1f} to {learned['log_prob']:.1f} nats",
         ],
         "classification": [
             f"After {classification['epochs']} epochs",
@@ -282,12 +227,7 @@ def test_scripts_docstrings_cite_the_results():
             f"{diagonal['log_evidence_nats'] - diagonal['best_bound_nats']:.2f} nats below",
             f"covariance, {full['log_evidence_nats'] - full['best_bound_nats']:.2f}",
         ],
-        "bayesian_network": [
-            f"{100 * bayesian['accuracy']['mean']:.1f} %",
-            f"{100 * bayesian['point_estimate_accuracy']['mean']:.1f} %",
-            f"error of {bayesian['calibration_error']['mean']:.3f}",
-            f"has {bayesian['point_estimate_calibration_error']['mean']:.3f}",
-        ],
+        "bayesian_network": [f"{100 * bayesian['accuracy']['mean']:.1f} %"],
     }
     for script, numbers in cited.items():
         text = ast.get_docstring(ast.parse((build.REPOSITORY / "lecture10_vae" / f"{script}.py").read_text()))
@@ -296,10 +236,8 @@ def test_scripts_docstrings_cite_the_results():
 
 
 def test_classifier_is_right_less_often_than_the_exercise_supposes_and_knows_more():
-    assert RESULTS["classification"]["test_accuracy"] < 0.984
-    assert (
-        RESULTS["classification"]["test_log_prob_nats"] > ANSWERS["classification"]["log_prob_of_one_confidence"].value
-    )
+    assert RESULTS["classification"]["accuracy"] < 0.984
+    assert RESULTS["classification"]["log_prob"] > ANSWERS["classification"]["log_prob_of_one_confidence"].value
 
 
 @pytest.mark.parametrize("path", build.TEXTS.values(), ids=build.TEXTS)
@@ -309,7 +247,8 @@ def test_every_command_is_there_with_its_flags(path):
     commands = re.findall(r"^    (?:\.venv/bin/)?((?:make|python) .*)$", text, flags=re.MULTILINE)
     commands += re.findall(r"`((?:make|python) [^`]+)`", text)
     assert commands
-    makefile = (build.REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    makefile = (build.REPOSITORY / "Makefile").read_text(encoding="utf-8").replace("\\\n", "")
+    makefile = makefile.replace("$(SCRIPTS)", re.search(r"^SCRIPTS := (.*)$", makefile, flags=re.MULTILINE)[1])
     targets = set(" ".join(re.findall(r"^\.PHONY: (.*)$", makefile, flags=re.MULTILINE)).split())
     assert all(re.search(rf"^.*\b{target}\b.*:", makefile, flags=re.MULTILINE) for target in targets)
     for command in commands:

@@ -1,5 +1,6 @@
 """The notes' page and the deck in a real browser, opened as files: formulas, links, search, keys, colours, paper."""
 
+import functools
 import re
 import unicodedata
 from urllib.parse import unquote, urlparse
@@ -51,28 +52,41 @@ def browser():
         yield browser
 
 
-@pytest.fixture
+def open_tab(browser, file, size=DESK, scheme="light"):
+    """One of our files at a size and a colour scheme; what it asks for and complains of is in `heard`."""
+    width, height = size
+    tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+    tab.heard = []
+    tab.on("request", lambda request: tab.heard.append(request.url))
+    tab.on("requestfailed", lambda request: tab.heard.append(f"failed: {request.url}"))
+    tab.on("console", lambda message: tab.heard.append(f"{message.type}: {message.text}"))
+    tab.on("pageerror", lambda error: tab.heard.append(f"error: {error}"))
+    tab.goto(address(file))
+    # After that nothing moves any more.
+    tab.evaluate(
+        """async () => { await document.fonts.load('16px "STIX Two Math part"', 'x');
+                         await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
+    )
+    return tab
+
+
+@pytest.fixture(scope="module")
 def look(browser):
-    """Opens one of our files at a size and a colour scheme; what it asks for and complains of is in `heard`."""
+    """Opens a file once for all tests that only look at it."""
+    opened = functools.cache(functools.partial(open_tab, browser))
+    return lambda file, size=DESK, scheme="light": opened(file, size, scheme)
+
+
+@pytest.fixture
+def use(browser):
+    """Opens a file for one test, which may do with it what it likes."""
     opened = []
 
-    def look(file, size=DESK, scheme="light"):
-        width, height = size
-        opened.append(browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme))
-        opened[-1].heard = []
-        opened[-1].on("request", lambda request: opened[-1].heard.append(request.url))
-        opened[-1].on("requestfailed", lambda request: opened[-1].heard.append(f"failed: {request.url}"))
-        opened[-1].on("console", lambda message: opened[-1].heard.append(f"{message.type}: {message.text}"))
-        opened[-1].on("pageerror", lambda error: opened[-1].heard.append(f"error: {error}"))
-        opened[-1].goto(address(file))
-        # After that nothing moves any more.
-        opened[-1].evaluate(
-            """async () => { await document.fonts.load('16px "STIX Two Math part"', 'x');
-                             await new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))); }"""
-        )
+    def use(*args, **options):
+        opened.append(open_tab(browser, *args, **options))
         return opened[-1]
 
-    yield look
+    yield use
     for tab in opened:
         tab.close()
 
@@ -85,6 +99,7 @@ def markdown(file):
     return build.NOTES[LANGUAGE[file]].read_text(encoding="utf-8")
 
 
+@functools.cache
 def names(file):
     """What links can lead to in an HTML file."""
     return set(re.findall(r'\bid="([^"]+)"', file.read_text(encoding="utf-8")))
@@ -140,8 +155,9 @@ def test_every_formula_is_mathml_and_none_is_left_raw(look, file):
     assert tab.locator("main math").count() == len(formulas)
     assert all(size > 3 for size in tab.eval_on_selector_all("main math", "all => all.map(e => e.clientWidth)"))
     texts = tab.evaluate(
-        """() => { document.querySelectorAll("code, pre, annotation").forEach((e) => e.remove());
-                   return document.body.textContent; }"""
+        """() => { const body = document.body.cloneNode(true);
+                   body.querySelectorAll("code, pre, annotation").forEach((e) => e.remove());
+                   return body.textContent; }"""
     )
     assert not re.search(r"\$|\\[A-Za-z]+", texts)
 
@@ -190,8 +206,8 @@ def test_all_text_stands_out_enough(look, file, scheme):
     assert tab.evaluate(TOO_FAINT) == []
 
 
-def test_faint_text_is_seen(look):
-    tab = look("index.html")
+def test_faint_text_is_seen(use):
+    tab = use("index.html")
     tab.add_style_tag(content="p { color: #888 }")
     assert tab.evaluate(TOO_FAINT)
 
@@ -230,8 +246,8 @@ def test_every_section_on_slides_links_its_script_notebook_test_and_slide(look, 
 
 
 @pytest.mark.parametrize("file", NOTES)
-def test_other_language_opens_at_the_same_section(look, file):
-    tab = look(file)
+def test_other_language_opens_at_the_same_section(use, file):
+    tab = use(file)
     sections = tab.locator("main h2")
     section = sections.nth(5)
     other = section.get_attribute("data-other")
@@ -248,8 +264,8 @@ def test_other_language_opens_at_the_same_section(look, file):
     )
 
 
-def test_contents_show_where_one_is_and_go_there_by_keyboard(look):
-    tab = look("index.html")
+def test_contents_show_where_one_is_and_go_there_by_keyboard(use):
+    tab = use("index.html")
     link = tab.locator("#contents a").nth(8)
     link.focus()
     tab.keyboard.press("Enter")
@@ -259,8 +275,8 @@ def test_contents_show_where_one_is_and_go_there_by_keyboard(look):
     assert 0 < tab.locator("#contents").bounding_box()["y"] < 100  # they stay
 
 
-def test_contents_open_on_a_telephone_by_keyboard(look):
-    tab = look("index.html", TELEPHONE)
+def test_contents_open_on_a_telephone_by_keyboard(use):
+    tab = use("index.html", TELEPHONE)
     assert not tab.locator("#contents").is_visible()
     tab.focus("#open-contents")
     tab.keyboard.press("Enter")
@@ -278,8 +294,8 @@ def test_contents_open_on_a_telephone_by_keyboard(look):
         ("index.zh.html", "先验", "先验"),
     ],
 )
-def test_search_works_by_keyboard(look, file, query, found):
-    tab = look(file)
+def test_search_works_by_keyboard(use, file, query, found):
+    tab = use(file)
     tab.keyboard.press("/")
     tab.keyboard.type(query)
     assert tab.locator("#found li").count() > 0
@@ -294,8 +310,8 @@ def test_search_works_by_keyboard(look, file, query, found):
     assert box["y"] + box["height"] > 0
 
 
-def test_search_finds_nothing_where_there_is_nothing_and_closes(look):
-    tab = look("index.html")
+def test_search_finds_nothing_where_there_is_nothing_and_closes(use):
+    tab = use("index.html")
     tab.fill("#search", "xylophone")
     assert tab.locator("#found li").count() == 0
     assert "Nothing" in tab.inner_text("#count")
@@ -308,8 +324,8 @@ def pages_of_pdf(data):
 
 
 @pytest.mark.parametrize("file", NOTES)
-def test_on_paper_nothing_scrolls_and_no_heading_is_left_behind(look, file):
-    tab = look(file, size=(670, 950))
+def test_on_paper_nothing_scrolls_and_no_heading_is_left_behind(use, file):
+    tab = use(file, size=(670, 950))
     tab.emulate_media(media="print")
     cut = "all => all.filter(e => e.scrollWidth > e.clientWidth + 2).map(e => e.textContent.slice(0, 80))"
     assert tab.eval_on_selector_all("pre, .wide", cut) == []
@@ -319,8 +335,8 @@ def test_on_paper_nothing_scrolls_and_no_heading_is_left_behind(look, file):
 
 
 @pytest.mark.parametrize("file", DECKS)
-def test_deck_has_a_slide_a_group_that_fits_and_a_sheet_for_each(look, file):
-    tab = look(file, PROJECTOR)
+def test_deck_has_a_slide_a_group_that_fits_and_a_sheet_for_each(use, file):
+    tab = use(file, PROJECTOR)
     slides = tab.eval_on_selector_all(".slide", "all => all.map(e => e.id)")
     assert slides == ["start", *(f"slides-{group['slides']}" for group in page.DECK)]
     spilt = "all => all.filter(e => e.scrollHeight > e.clientHeight + 1 || e.scrollWidth > e.clientWidth + 1)"
@@ -342,8 +358,8 @@ def test_deck_names_the_mistakes_on_its_slides():
     assert deck.mistakes(notes, "26") == []
 
 
-def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(look):
-    tab = look("slides.html", PROJECTOR)
+def test_deck_turns_by_keys_and_changes_the_language_on_the_spot(use):
+    tab = use("slides.html", PROJECTOR)
 
     def shown():
         return tab.evaluate(

@@ -7,6 +7,7 @@ solution of each.
 """
 
 from lecture10_vae import vae, variational_inference
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import gaps
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd

@@ -17,7 +17,7 @@ from scipy.special import log_softmax
 
 from lecture10_vae import classification
 from lecture10_vae.studies.training import train
-from lecture10_vae.tf1 import set_random_seed, tf
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist
 from lectures.solutions.answers import compare
 
@@ -33,7 +33,7 @@ def train_with_one_hot_labels(
 ) -> tuple[list[float], SimpleNamespace]:
     """The loss of each of 2,000 steps, in nats, and the model."""
     data = mnist.load("train").first(num_images)
-    set_random_seed(seed)
+    tf.set_random_seed(seed)
     images, label = tf.placeholder(tf.float32, [10, 28, 28]), tf.placeholder(tf.int32, [10])
     dist = classification.define_network(tf.layers.flatten(images))
     probability = dist.probs_parameter()
@@ -58,11 +58,6 @@ def loss_with_one_hot_labels(seed: int = 0) -> float:
     return np.mean(losses[-500:])
 
 
-def held_out(data: mnist.Dataset, count: int = 10_000) -> mnist.Dataset:
-    """The last images of the training set, on which choices are made."""
-    return mnist.Dataset(data.pixels[-count:], data.labels[-count:])
-
-
 def train_on(session: tf.Session, data: mnist.Dataset, seed: int, epochs: int = 40) -> SimpleNamespace:
     """classification.py's model, trained on the data, by heart if there are few."""
     model = classification.build_graph(seed=seed)
@@ -82,11 +77,11 @@ def temperature_of(logit: np.ndarray, labels: np.ndarray) -> float:
 def best_temperature(num_images: int = 5_000, seed: int = 0) -> float:
     """Exercise 3: the temperature with the highest log probability of held-out labels, those of the last 10,000."""
     data = mnist.load("train")
-    others = held_out(data)
+    _, held_out = data.hold_out()
     with tf.Graph().as_default(), tf.Session() as session:
         model = train_on(session, data.first(num_images), seed)
-        logit = session.run(model.dist.logits, {model.images: others.images})
-    return temperature_of(logit, others.labels)
+        logit = session.run(model.dist.logits, {model.images: held_out.images})
+    return temperature_of(logit, held_out.labels)
 
 
 def main() -> None:

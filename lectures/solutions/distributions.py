@@ -40,19 +40,19 @@ def samples_for_one_percent(seed: int = 0) -> float:
 def fit(direction: str, steps: int = 1_000, samples: int = 1_000, seed: int = 0) -> tuple[float, float]:
     """Mean and stddev of the Gaussian Q nearest to the mixture P, by "KL[P||Q]" or "KL[Q||P]", from samples."""
     with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(seed)
         humps = tfd.Normal([-2.0, 2.0], 0.5)
         mixture = tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), humps)
         mean, raw_stddev = tf.get_variable("mean", initializer=0.5), tf.get_variable("stddev", initializer=0.5)
         gaussian = tfd.Normal(mean, tf.nn.softplus(raw_stddev))
-        step = tf.train.get_or_create_global_step()
         first, second = (mixture, gaussian) if direction == "KL[P||Q]" else (gaussian, mixture)
-        drawn = first.sample(samples, seed=tf.stack([seed, tf.cast(step, tf.int32)]))
+        drawn = first.sample(samples)
         divergence = tf.reduce_mean(first.log_prob(drawn) - second.log_prob(drawn))
-        rate = 0.05 * (1 - tf.cast(step, tf.float32) / steps)  # falls, so that the noise of the samples averages out
-        optimize = tf.train.AdamOptimizer(rate).minimize(divergence, step)
+        rate = tf.placeholder(tf.float32, [])
+        optimize = tf.train.AdamOptimizer(rate).minimize(divergence)
         session.run(tf.global_variables_initializer())
-        for _ in range(steps):
-            session.run(optimize)
+        for step in range(steps):  # a rate that falls to 0 lets the noise of the samples average out
+            session.run(optimize, {rate: 0.05 * (1 - step / steps)})
         return session.run((gaussian.mean(), gaussian.stddev()))
 
 

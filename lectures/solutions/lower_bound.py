@@ -67,12 +67,12 @@ def gap_with_fifty_samples(samples: int = 50, seed: int = 0) -> float:
     """Exercise 3: ln P(x) less E[ln 1/k (w_1 + ... + w_k)], in nats, for k samples and w = P(x,z) / Q(z)."""
     codes, cell = evidence.code_grid()
     with tf.Graph().as_default(), tf.Session() as session:
-        model = lower_bound.build_graph()
+        model = lower_bound.build_graph(seed=seed)
         session.run(tf.global_variables_initializer())
         log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
         best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance=False)
         place(session, best.mean, np.sqrt(np.diag(best.covariance)))
-        log_weights = session.run(model.forms[0], {model.samples: 1_000_000, model.noise_seed: [seed, -1]})
+        log_weights = session.run(model.forms[0], {model.num_samples: 1_000_000})
     bounds = logsumexp(log_weights.reshape(-1, samples), axis=1) - np.log(samples)
     return evidence.log_integral(log_joint, cell) - bounds.mean()
 

@@ -35,7 +35,7 @@ def bound_when_averaged_over_pixels(epochs: int = 2, seed: int = 0) -> float:
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph(seed=seed)
         averaged = model.reconstruction / (28 * 28) - model.kl
-        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged), model.step)
+        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged))
         train(session, optimize, mnist.load("train"), epochs, model.images, seed=seed)
         return vae.evaluate(session, model, mnist.load("test").images)["elbo"]
 

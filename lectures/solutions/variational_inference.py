@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from types import SimpleNamespace
 
 from lecture10_vae import vae, variational_inference
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import gaps
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
@@ -44,7 +45,8 @@ def won_by_a_hundred_steps(epochs: int = 5, num_images: int = 500, seed: int = 0
     with trained_vae(mnist.load("train"), epochs, seed) as (session, model):
         encoder = Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
         each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
-        elbo_by_step, _ = gaps.infer_images(session, each_image, images, encoder, steps=100)
+        infer = each_batch(each_image.infer, num_images, [each_image.images, each_image.index])
+        elbo_by_step, _ = gaps.infer_images(session, each_image, infer, images, encoder, steps=100)
     return elbo_by_step[100] - elbo_by_step[0]
 
 
@@ -53,8 +55,9 @@ def more_lost_on_test_images(num_train: int = 1_000, epochs: int = 200, num_imag
     data, test = mnist.load("train").first(num_train), mnist.load("test")
     with trained_vae(data, epochs, seed) as (session, model):
         each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
+        infer = each_batch(each_image.infer, num_images, [each_image.images, each_image.index])
         trained, new = (
-            gaps.measure(session, model, each_image, part.first(num_images).images) for part in (data, test)
+            gaps.measure(session, model, each_image, infer, part.first(num_images).images) for part in (data, test)
         )
     return (new.per_image_elbo - new.encoder_elbo).mean() - (trained.per_image_elbo - trained.encoder_elbo).mean()
 

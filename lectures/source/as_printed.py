@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from lecture10_vae import bayesian_network, vae
-from lecture10_vae.load_run import load_run
+from lecture10_vae.amortized_inference import load_vae
+from lecture10_vae.experiments.over_seeds import mean_and_stddev
 from lecture10_vae.studies.training import train
-from lecture10_vae.tf1 import set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
-from lectures.source.measure import SEEDS, mean_and_stddev
+from lectures.source.measure import SEEDS
 
 
 def make_decoder(code, data_shape=(28, 28)):
@@ -55,15 +56,12 @@ def train_bayesian_network(activation=tf.nn.relu, epochs=3, draws=20, seed=0) ->
     """Accuracy on MNIST's test images of slides 27-29 with the product fixed, averaged over draws of the weights."""
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        set_random_seed(seed)
+        tf.set_random_seed(seed)
         images, label = tf.placeholder(tf.float32, [None, 28, 28]), tf.placeholder(tf.int32, [None])
         dist, posterior, prior = define_network(images, product=images_first, activation=activation)
         elbo = tf.reduce_mean(dist.log_prob(label)) - heavy_divergence(posterior, prior)
         optimize = tf.train.AdamOptimizer().minimize(-elbo)
-        session.run(tf.global_variables_initializer())
-        for epoch in range(1, epochs + 1):  # step by step: samples without a seed, in a compiled loop, never repeat
-            for batch in mnist.batches(data, 100, [seed, epoch]):
-                session.run(optimize, {images: batch.images, label: batch.labels})
+        train(session, optimize, data, epochs, images, label, seed=seed)
         probability = dist.probs_parameter()
         answers = np.mean([session.run(probability, {images: test.images}) for _ in range(draws)], axis=0)
     return float(np.mean(answers.argmax(axis=1) == test.labels))
@@ -75,20 +73,20 @@ def train_mended_bayesian_network(epochs=3, draws=20, seed=0) -> float:
     with tf.Graph().as_default(), tf.Session() as session:
         model = bayesian_network.build_graph(seed=seed)
         train(session, model.optimize, data, epochs, model.images, model.label, seed=seed)
-        answers = bayesian_network.predict(test.images, session, model, draws).mean(axis=0)
+        answers = bayesian_network.predict(session, model, test.images, draws).mean(axis=0)
     return float(np.mean(answers.argmax(axis=1) == test.labels))
 
 
 def bounds_by_pixels(run: Path, seed=0) -> dict[str, float]:
     """The trained VAE's bound on the same test images, in nats, by what their pixels are taken to be."""
-    test = mnist.load("test").images
+    test = mnist.load("test")
     kinds = {
-        "grey": test,
-        "binarized_dynamically": (np.random.default_rng(seed).random(test.shape) < test).astype(np.float32),
-        "binarized_at_one_half": (test > 0.5).astype(np.float32),
+        "grey": test.images,
+        "binarized_dynamically": mnist.binarize(test.pixels, seed),
+        "binarized_at_one_half": (test.images > 0.5).astype(np.float32),
     }
-    session, model = load_run(run)
-    with session:
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = load_vae(session, run)
         return {kind: float(vae.evaluate(session, model, images)["elbo"]) for kind, images in kinds.items()}
 
 

@@ -1,17 +1,19 @@
 """Makes the lecture's texts: `make lectures`.
 
-It records in results.json what the scripts' runs and measure.py have measured, copies the runs' pictures and draws the
-diagrams, and renders templates/ to the notes and the READMEs, so that no number, code or picture in them is copied by
-hand. Then page.py and deck.py make of the notes the pages to read and to teach from in a browser.
+It records in results.json what the scripts' runs, the experiments and measure.py have measured, copies their pictures
+and draws the diagrams, and renders templates/ to the notes and the READMEs, so that no number, code or picture in them
+is copied by hand. Then page.py and deck.py make of the notes the pages to read and to teach from in a browser.
 
-    python -m lectures.source.build                        # all of it, from the runs in runs/
+    python -m lectures.source.build                        # all of it, from the runs in runs/lectures
     python -m lectures.source.build --no-record-results    # the texts alone, from the results.json there is
 """
 
 import datetime
+import importlib
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import jinja2
@@ -30,7 +32,7 @@ TEXTS = {  # template: what it is rendered to
 }
 NOTES = {"en": TEXTS["lecture10_vae.md"], "zh": TEXTS["lecture10_vae.zh.md"]}
 CHINESE, PUNCTUATION = "\u4e00-\u9fff", "，。；：、（）“”？！"  # noqa: RUF001
-RUNS = [  # folders in runs/, made by `make lecture`
+RUNS = [  # folders in runs/lectures, made by `make lectures`
     "distributions",
     "regression",
     "regression_stddev",
@@ -39,40 +41,91 @@ RUNS = [  # folders in runs/, made by `make lecture`
     "lower_bound_full",
     "vae",
     "variational_inference",
+    "amortized_inference",
     "bayesian_network",
+]
+EXPERIMENTS = [  # in lecture10_vae/experiments
+    "evidence_by_epoch",
+    "amortization",
+    "information",
+    "gradients",
+    "mean_field",
+    "learned_stddev",
+    "two_layers",
+    "doubt",
 ]
 
 
 def record(runs: Path) -> dict:
-    """What results.json holds: the runs' results and histories, what we measured besides, date, seed and versions."""
-    from lectures.source import as_printed, measure, reasoning, studies  # here, since rendering needs no TensorFlow
+    """What results.json holds: the runs' results and histories, what we measured besides, date, seed and versions.
+
+    Each part that was measured besides is kept in the runs' folder, so that a recording that was stopped resumes.
+    """
+    from lectures.source import as_printed, measure, reasoning  # here, since rendering needs no TensorFlow
 
     results = {}
     for name in RUNS:
         results[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
         versions, seed = results[name].pop("versions"), results[name]["seed"]
-        history = runs / name / "history.json"
-        if history.exists():
-            results[name]["history"] = json.loads(history.read_text(encoding="utf-8"))
-    results["as_printed"] = as_printed.measure(runs / "vae")
-    results["questions"] = measure.questions(runs / "vae")
-    results["held_out"] = measure.epochs_on_held_out()
-    results["seeds"] = measure.over_seeds()
-    results["hidden_units"] = measure.by_hidden_units()
-    results["reasoning"] = reasoning.measure()
-    results["edited"] = measure.with_four_times_the_divergence()
-    results["studies"] = studies.main()
-    results["own"] = measure.with_black_and_white_exchanged(runs / "vae")
+        results[name]["history"] = history(runs / name)
+    parts = {
+        "as_printed": lambda: as_printed.measure(runs / "vae"),
+        "questions": lambda: measure.questions(runs / "vae"),
+        "held_out": measure.epochs_on_held_out,
+        "seeds": measure.over_seeds,
+        "hidden_units": measure.by_hidden_units,
+        "reasoning": reasoning.measure,
+        "edited": measure.with_four_times_the_divergence,
+        "own": lambda: measure.with_black_and_white_exchanged(runs / "vae"),
+        "studies": measure_experiments,
+    }
+    results |= {name: keep(runs / f"{name}.json", part) for name, part in parts.items()}
     return results | {"date": datetime.date.today().isoformat(), "seed": seed, "versions": versions}
 
 
+def keep(path: Path, measure: Callable[[], dict]) -> dict:
+    """What is measured, as JSON has it: from the file, which is written if there is none."""
+    if not path.exists():
+        print(f"{path} ...", flush=True)
+        path.write_text(json.dumps(measure(), default=float), encoding="utf-8")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def measure_experiments() -> dict:
+    """The experiments' numbers over seeds, by name."""
+    modules = {name: importlib.import_module(f"lecture10_vae.experiments.{name}") for name in EXPERIMENTS}
+    return {name: module.main() for name, module in modules.items()}
+
+
+def history(run: Path) -> list[dict]:
+    """What a run's curves hold: for each epoch the seconds since the run's start, and the numbers of each part."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    by_epoch = {}
+    for part in ("train", "test"):
+        if (run / part).exists():
+            events = EventAccumulator(str(run / part), {"scalars": 0}).Reload()
+            for name in events.Tags()["scalars"]:
+                for event in events.Scalars(name):
+                    seconds = event.wall_time - events.FirstEventTimestamp()
+                    epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": seconds})
+                    epoch.setdefault(part, {})[name] = event.value
+    return list(by_epoch.values())
+
+
 def copy_pictures(runs: Path) -> None:
-    """Those of the scripts' pictures that a text shows, as figures/<run>_<name>.png."""
+    """What the texts show of the scripts' pictures, figures/<run>_<name>.png, and experiments', study_<name>.png."""
     shown = "".join((TEMPLATES / template).read_text(encoding="utf-8") for template in TEXTS)
-    for name in RUNS:
-        for picture in sorted((runs / name / "pictures").glob("*.png")):
-            if f"figures/{name}_{picture.name}" in shown:
-                shutil.copyfile(picture, FIGURES / f"{name}_{picture.name}")
+    pictures = {
+        f"{name}_{picture.name}": picture for name in RUNS for picture in (runs / name / "pictures").glob("*.png")
+    }
+    for name in EXPERIMENTS:
+        for picture in Path("runs/experiments", name).glob("*.png"):
+            own = "" if picture.stem == name else f"_{picture.stem}"  # an experiment may draw more than the one
+            pictures[f"study_{name}{own}.png"] = picture
+    for name, picture in pictures.items():
+        if f"figures/{name}" in shown:
+            shutil.copyfile(picture, FIGURES / name)
 
 
 def number(value: float, digits: int = 2) -> str:
@@ -144,12 +197,12 @@ def make_pages() -> list[Path]:
     return made
 
 
-def main(record_results: bool = True, runs: Path = Path("runs")) -> None:
+def main(record_results: bool = True, runs: Path = Path("runs/lectures")) -> None:
     """Makes the lecture's texts from the runs there are.
 
     Args:
         record_results: read the runs, measure the rest, copy pictures and draw the diagrams first.
-        runs: the folder with the runs of `make lecture`.
+        runs: the folder with the runs of `make lectures`.
     """
     if record_results:
         from lectures.source import diagrams, explorer, training_gif

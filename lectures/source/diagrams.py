@@ -7,8 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy.stats import norm
 
-from lecture10_vae.load_run import load_run
+from lecture10_vae import bayesian_network
+from lecture10_vae.amortized_inference import load_vae
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist, plotting
+from lecture10_vae.utils.run import restore
 
 
 def draw(runs: Path, folder: Path) -> None:
@@ -41,8 +44,9 @@ def plate_bayesian_network(run: Path) -> Figure:
     plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
     diagram = plates.render().figure
 
-    session, model = load_run(run)
-    with session:
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = bayesian_network.build_graph()
+        restore(session, run)
         mean, stddev = session.run([model.mean, model.stddev])
     middle, corner = 14 * 28 + 14, 0  # a pixel that most digits have, and one that none has
     with plotting.new_picture(16, 6) as picture:
@@ -65,8 +69,8 @@ def vae_model(run: Path) -> Figure:
     """Slide 10 with a test digit going in and coming out: encoder, Q(z|x) with a drawn code, decoder."""
     test = mnist.load("test")
     image = test.images[test.labels == 0][:1]
-    session, model = load_run(run)
-    with session, session.graph.as_default():
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = load_vae(session, run)
         fetches = [model.mean, model.stddev, model.code, model.dist.mean()]
         (mean,), (stddev,), (code,), decoded = session.run(fetches, {model.images: image})
         codes = session.run(model.mean, {model.images: test.images})

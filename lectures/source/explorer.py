@@ -1,6 +1,6 @@
 """Makes explorer.html: the trained models in one page that a browser opens without server or network.
 
-    python -m lectures.source.explorer
+    python -m lectures.source.explorer --runs runs
 
 The page is explorer/'s parts put into one file, with what is recorded of the runs: weights, codes and test images. Its
 numbers are computed in the browser, in double precision from the weights as TensorFlow has them (float32); the decoders
@@ -16,11 +16,12 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from lecture10_vae.load_run import load_run
+from lecture10_vae import bayesian_network
+from lecture10_vae.amortized_inference import load_vae
 from lecture10_vae.pictures.vae import epochs_of_slide_26
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import checkpoints, command_line, mnist
-from lecture10_vae.utils.run import read_config
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.run import read_flags, restore
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "explorer"
@@ -54,31 +55,39 @@ def pack(values: np.ndarray, kind: str) -> dict[str, str]:
 
 
 def pack_network(session: tf.Session, scope: str, kind: str = "float32") -> dict[str, dict]:
-    """The weights of a network by their names after the scope."""
-    with session.graph.as_default():
-        variables = tf.trainable_variables(f"{scope}/")
+    """The weights of a network of the default graph, by their names after the scope."""
+    variables = tf.trainable_variables(f"{scope}/")
     values = session.run({variable.op.name.removeprefix(f"{scope}/"): variable for variable in variables})
     return {name: pack(value, kind) for name, value in values.items()}
 
 
 def record_vae(logdir: Path, test: mnist.Dataset) -> dict:
     """The encoder and decoder as trained, and by epoch the codes of the first test images and the decoder."""
-    session, model = load_run(logdir)
-    last = checkpoints.numbers_of(logdir)[0]
+    last = read_flags(logdir)["epochs"]
     by_epoch = []
-    for epoch in epochs_of_slide_26(last):
-        checkpoints.load(session, checkpoints.read(logdir, epoch))
-        codes = session.run(model.mean, {model.images: test.images[:CODES]})
-        recorded = {"epoch": epoch, "codes": pack(codes, "float16")}
-        if epoch < last:
-            recorded["decoder"] = pack_network(session, "decoder", "float16")
-        by_epoch.append(recorded)
-    return {
-        "encoder": pack_network(session, "encoder"),
-        "decoder": pack_network(session, "decoder"),
-        "by_epoch": by_epoch,
-        "labels": pack(test.labels[:CODES], "uint8"),
-    }
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = load_vae(session, logdir)
+        for epoch in epochs_of_slide_26(last):
+            restore(session, logdir, epoch)
+            codes = session.run(model.mean, {model.images: test.images[:CODES]})
+            recorded = {"epoch": epoch, "codes": pack(codes, "float16")}
+            if epoch < last:
+                recorded["decoder"] = pack_network(session, "decoder", "float16")
+            by_epoch.append(recorded)
+        return {
+            "encoder": pack_network(session, "encoder"),
+            "decoder": pack_network(session, "decoder"),
+            "by_epoch": by_epoch,
+            "labels": pack(test.labels[:CODES], "uint8"),
+        }
+
+
+def record_bayesian_network(logdir: Path) -> dict:
+    """The means and raw stddevs of its weights, and its bias, as trained."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        bayesian_network.build_graph()
+        restore(session, logdir)
+        return pack_network(session, "network")
 
 
 def record_images(test: mnist.Dataset) -> dict:
@@ -96,16 +105,12 @@ def record_rule(points: int) -> dict[str, list[float]]:
 def record(runs: Path) -> dict:
     """All that the page holds of the runs."""
     test = mnist.load("test")
-    session, _ = load_run(runs / "bayesian_network")
-    configs = {name: read_config(runs / name) for name in ("vae", "bayesian_network")}
+    flags = {name: read_flags(runs / name) for name in ("vae", "bayesian_network")}
     return {
-        "about": {
-            "vae_epochs": checkpoints.numbers_of(runs / "vae")[0],
-            "bayesian_network_epochs": checkpoints.numbers_of(runs / "bayesian_network")[0],
-            "seeds": {name: config["seed"] for name, config in configs.items()},
-        },
+        "about": {f"{name}_epochs": of_run["epochs"] for name, of_run in flags.items()}
+        | {"seeds": {name: of_run["seed"] for name, of_run in flags.items()}},
         "vae": record_vae(runs / "vae", test),
-        "bayesian_network": pack_network(session, "network"),
+        "bayesian_network": record_bayesian_network(runs / "bayesian_network"),
         "images": record_images(test),
         "rules": {name: record_rule(points) for name, points in RULE_POINTS.items()},
     }
@@ -147,7 +152,7 @@ def build(runs: Path, target: Path) -> None:
     target.write_text(page, encoding="utf-8")
 
 
-def main(runs: Path = Path("runs"), target: Path = TARGET) -> None:
+def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
     """Makes the page that lets one touch the trained models.
 
     Args:

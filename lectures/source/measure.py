@@ -8,15 +8,15 @@ from unittest import mock
 
 import numpy as np
 
-from lecture10_vae import bayesian_network, classification, regression, vae
-from lecture10_vae.load_run import load_run
-from lecture10_vae.studies import calibration, codes, point_estimate, pruning, uncertainty
+from lecture10_vae import classification, regression, vae
+from lecture10_vae.amortized_inference import load_vae
+from lecture10_vae.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
+from lecture10_vae.studies import calibration, codes
 from lecture10_vae.studies.training import train, train_epochs
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
 
 SEEDS = range(5)
-HELD_OUT = 10_000  # the last training images
 EQUAL = 1e-4  # nats: epochs that differ by less in the mean over seeds, whose stddev is larger, count as equally good
 CLASSIFIERS = {"regression": regression, "classification": classification}
 
@@ -29,9 +29,7 @@ def epochs_on_held_out(epochs: int = 40) -> dict[str, dict]:
         the first that is as good; the log probability and the accuracy at it, mean and stddev over seeds; and both
         means by epoch, from 1 on.
     """
-    data = mnist.load("train")
-    rest = data.first(len(data.labels) - HELD_OUT)
-    held_out = mnist.Dataset(data.pixels[-HELD_OUT:], data.labels[-HELD_OUT:])
+    rest, held_out = mnist.load("train").hold_out()
     chosen = {}
     for name, script in CLASSIFIERS.items():
         by_seed = [list(evaluate_epochs(script, rest, held_out, epochs, seed)) for seed in SEEDS]
@@ -57,9 +55,8 @@ def evaluate_epochs(
     """Trains the script's network on the data, and yields what it evaluates on held-out images after each epoch."""
     with tf.Graph().as_default(), tf.Session() as session:
         model = script.build_graph(seed=seed)
-        images = held_out.images
         for _ in train_epochs(session, model.optimize, data, epochs, *placeholders(model), seed=seed):
-            yield script.evaluate(session, model, images, held_out.labels)
+            yield script.evaluate(session, model, held_out.images, held_out.labels)
 
 
 def over_seeds() -> dict[str, dict]:
@@ -79,7 +76,6 @@ def over_seeds() -> dict[str, dict]:
                     probability = session.run(model.probability, {model.images: test.images})
                     each_seed[-1] |= calibration_errors(probability, test.labels, seed)
         spreads[name] = mean_and_stddev_of_each(each_seed)
-    spreads["bayesian_network"] = mean_and_stddev_of_each([bayesian_network_of_seed(seed) for seed in SEEDS])
     return spreads
 
 
@@ -98,65 +94,10 @@ def calibration_errors(probability: np.ndarray, labels: np.ndarray, seed: int, d
     }
 
 
-def bayesian_network_of_seed(seed: int, draws: int = 20) -> dict[str, float]:
-    """Of bayesian_network.py, trained as by itself with a seed: scores, pruning to a fifth, and logits, on test images.
-
-    Returns:
-        The Bayesian layer's scores and mean confidence and, by a prefix, the point estimate's; the accuracies with a
-        fifth of the weights; the trained logit of the right digit less the mean of the other nine, and the noise that
-        the default initial stddev, softplus(0), gives a logit: means over images.
-    """
-    data, test = mnist.load("train"), mnist.load("test")
-    settings = {name: value.default for name, value in inspect.signature(bayesian_network.main).parameters.items()}
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = bayesian_network.build_graph(seed=seed)
-        point = point_estimate.build_graph(model.images, model.label)
-        both = tf.group(model.optimize, point.optimize)
-        batches = {"batch_size": settings["batch_size"], "seed": seed}
-        train(session, both, data, settings["epochs"], model.images, model.label, **batches)
-        predictions = {
-            "": bayesian_network.predict(test.images, session, model, draws),
-            "point_estimate_": point_estimate.predict(test.images, session, point),
-        }
-        pruned = pruning.measure(session, model, point, data.images.std(axis=0), test.images, test.labels)
-        mean, bias = session.run([model.mean, model.network.trainable_variables[2]])
-    numbers = {}
-    for prefix, prediction in predictions.items():
-        scores = uncertainty.score(prediction, test.labels) | {"confidence": prediction.mean(axis=0).max(axis=1).mean()}
-        numbers |= {f"{prefix}{name}": value for name, value in scores.items()}
-    fifth = pruned.pop("kept").index(0.2)
-    numbers |= {f"pruned_{name}": accuracies[fifth] for name, accuracies in pruned.items()}
-    pixels = test.images.reshape(-1, 784)
-    logit, right = pixels @ mean + bias, np.arange(10) == test.labels[:, np.newaxis]
-    numbers["logit_margin"] = logit[right].mean() - logit[~right].mean()
-    numbers["logit_noise_at_default_stddev"] = (np.log(2) * np.sqrt((pixels**2).sum(axis=1))).mean()
-    return numbers
-
-
-def mean_and_stddev_of_each(each_seed: list) -> dict[str, dict]:
-    """Of numbers that come by the same names for each seed, in dicts as deep as they like."""
-    if isinstance(each_seed[0], dict):
-        return {name: mean_and_stddev_of_each([numbers[name] for numbers in each_seed]) for name in each_seed[0]}
-    return mean_and_stddev(each_seed)
-
-
 def placeholders(model: SimpleNamespace) -> tuple[tf.Tensor, ...]:
     """The model's for the images and, if it takes them, the digits; regression.py's label is the digit's vector."""
     digit = getattr(model, "digit", getattr(model, "label", None))
     return (model.images,) if digit is None else (model.images, digit)
-
-
-def mean_and_stddev(values: list) -> dict[str, object]:
-    """The values' mean and stddev (of a sample: divided by one less than their number), and the values.
-
-    A value is a number, or a list of numbers, whose means and stddevs are lists then.
-    """
-    values = np.array(values, np.float64)
-    return {
-        "mean": values.mean(axis=0).tolist(),
-        "stddev": values.std(axis=0, ddof=1).tolist(),
-        "values": values.tolist(),
-    }
 
 
 def make_encoder_with_exp(images, code_size=2, hidden_size=100):
@@ -204,7 +145,7 @@ def with_four_times_the_divergence(epochs=15) -> dict[str, float]:
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph()
         edited = tf.reduce_mean(model.reconstruction - 4 * model.kl)
-        optimize = tf.train.AdamOptimizer(1e-3).minimize(-edited, model.step)
+        optimize = tf.train.AdamOptimizer(1e-3).minimize(-edited)
         train(session, optimize, mnist.load("train"), epochs, model.images)
         bound = vae.evaluate(session, model, mnist.load("test").images)
     return {f"{name}_nats": float(bound[name]) for name in ("reconstruction", "kl")}
@@ -212,16 +153,16 @@ def with_four_times_the_divergence(epochs=15) -> dict[str, float]:
 
 def with_black_and_white_exchanged(run: Path) -> dict[str, float]:
     """The trained VAE's bound on the negatives of the test images, in nats."""
-    session, model = load_run(run)
-    with session:
-        return {"inverted_elbo_nats": float(vae.evaluate(session, model, 1 - mnist.load("test").images)["elbo"])}
+    with tf.Graph().as_default(), tf.Session() as session:
+        bound = vae.evaluate(session, load_vae(session, run), 1 - mnist.load("test").images)
+    return {"inverted_elbo_nats": float(bound["elbo"])}
 
 
 def with_the_mean_code(run: Path) -> float:
     """What the trained VAE's bound on test images would be if the code were always the mean of Q(z|x), in nats."""
-    session, model = load_run(run)
-    with session:
-        images = mnist.load("test").images
+    images = mnist.load("test").images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = load_vae(session, run)
         mean = session.run(model.mean, {model.images: images})
         return float(session.run(model.elbo, {model.images: images, model.code: mean}).mean())
 

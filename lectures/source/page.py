@@ -5,6 +5,7 @@ it. Style, search and font are in lectures/page/. Each heading has the name that
 the same heading in the other language.
 """
 
+import functools
 import itertools
 import re
 import tomllib
@@ -51,6 +52,7 @@ class Heading(NamedTuple):
         return title[:1].upper() + title[1:]
 
 
+@functools.cache
 def to_html(markdown: str) -> str:
     """GitHub's Markdown as HTML with MathML, without what stands around it."""
     return pypandoc.convert_text(

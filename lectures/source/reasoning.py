@@ -1,24 +1,25 @@
 """What the exercises' reasoning cites beside the answers themselves: measured over seeds, or computed on a grid."""
 
 from collections.abc import Callable
-from unittest import mock
 
 import numpy as np
 from scipy.spatial import KDTree
 from scipy.special import log_softmax, softmax
 
 from lecture10_vae import bayesian_network, lower_bound, regression, vae, variational_inference
-from lecture10_vae.studies import bound_on_grid, calibration, evidence, gaps, pruning
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
+from lecture10_vae.studies import bound_on_grid, calibration, evidence, gaps
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
-from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 from lectures.solutions import bayesian_network as of_bayesian_network
 from lectures.solutions import classification as of_classification
 from lectures.solutions import lower_bound as of_lower_bound
 from lectures.solutions import vae as of_vae
 from lectures.solutions import variational_inference as of_variational_inference
-from lectures.source.measure import SEEDS, mean_and_stddev, mean_and_stddev_of_each
+from lectures.source.measure import SEEDS
 
 STDDEVS = (1, 0.3, 0.1, 0.03)  # of the Bayesian network's prior
 CODE_SIZES = (2, 5, 10, 20)
@@ -92,8 +93,7 @@ def largest_weights(samples: int = 1_000_000, count: int = 100) -> dict[str, flo
         best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance=False)
         stddev = np.sqrt(np.diag(best.covariance))
         of_lower_bound.place(session, best.mean, stddev)
-        fed = {model.samples: samples, model.noise_seed: [0, -1]}
-        log_weight, code = session.run([model.forms[0], model.code], fed)
+        log_weight, code = session.run([model.forms[0], model.code], {model.num_samples: samples})
     weight = np.exp(log_weight.astype(np.float64))
     largest = code[np.argsort(weight)[-count:]]
     return {
@@ -109,8 +109,9 @@ def hundred_steps(seed: int, epochs: int = 5, num_images: int = 500) -> dict[str
     with of_variational_inference.trained_vae(mnist.load("train"), epochs, seed) as (session, model):
         encoder = Gaussian(*session.run([model.mean, model.stddev], {model.images: images}))
         each_image = variational_inference.build_graph(num_images, decoder=model.decoder)
+        infer = each_batch(each_image.infer, num_images, [each_image.images, each_image.index])
         from_encoder, from_prior = (
-            gaps.infer_images(session, each_image, images, start, steps=100)[0] for start in (encoder, None)
+            gaps.infer_images(session, each_image, infer, images, start, steps=100)[0] for start in (encoder, None)
         )
     return {"encoder": from_encoder[0], "from_encoder": from_encoder[100], "from_prior": from_prior[100]}
 
@@ -131,7 +132,7 @@ def averaged_over_pixels(epochs: int = 2) -> dict[str, float]:
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph()
         averaged = model.reconstruction / (28 * 28) - model.kl
-        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged), model.step)
+        optimize = tf.train.AdamOptimizer().minimize(-tf.reduce_mean(averaged))
         train(session, optimize, mnist.load("train"), epochs, model.images)
         samples = session.run(model.samples)
         kl = vae.evaluate(session, model, mnist.load("test").images)["kl"]
@@ -147,16 +148,7 @@ def alike_by_pixels() -> float:
 
 def spared_by_mean(seed: int) -> dict[str, float]:
     """Exercise 2 of slides 27-29 with the smallest |mean| first, in percent."""
-    with mock.patch.object(pruning, "accuracies", accuracies_by_mean):
-        return {"percent": of_bayesian_network.weights_to_spare(seed=seed)}
-
-
-by_importance = pruning.accuracies
-
-
-def accuracies_by_mean(weights, bias, importance, *rest):
-    """`pruning.accuracies` with the weights' size in the place of their importance."""
-    return by_importance(weights, bias, np.abs(weights), *rest)
+    return {"percent": of_bayesian_network.weights_to_spare(seed=seed, by_mean=True)}
 
 
 def with_prior(stddev: float, seed: int, epochs: int = 15) -> dict[str, float]:
@@ -165,7 +157,7 @@ def with_prior(stddev: float, seed: int, epochs: int = 15) -> dict[str, float]:
     with tf.Graph().as_default(), tf.Session() as session:
         model, kl = of_bayesian_network.train_with_prior(session, stddev, epochs, seed)
         bound = of_bayesian_network.training_bound(session, model, kl, data)
-        answers = bayesian_network.predict(test.images, session, model, draws=20).mean(axis=0)
+        answers = bayesian_network.predict(session, model, test.images, draws=20).mean(axis=0)
         mean, spread = session.run([model.mean, model.stddev])
     return {
         "bound_nats": bound,
@@ -176,15 +168,9 @@ def with_prior(stddev: float, seed: int, epochs: int = 15) -> dict[str, float]:
 
 def with_floor(floor: float, seed: int, epochs: int = 5) -> dict[str, float]:
     """Exercise 3 of slides 17-18 for a floor under the learned stddev: what regression.py evaluates on test images."""
-    original, data, test = regression.define_network, mnist.load("train"), mnist.load("test")
-
-    def define_with_floor(inputs, **flags):
-        dist = original(inputs, **flags)
-        return tfd.MultivariateNormalDiag(dist.mean(), dist.stddev() - 0.2 + floor)
-
+    data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
-        with mock.patch.object(regression, "define_network", define_with_floor):
-            model = regression.build_graph(learn_stddev=True, seed=seed)
+        model = regression.build_graph(learn_stddev=True, seed=seed, least_stddev=floor)
         train(session, model.optimize, data, epochs, model.images, model.digit, seed=seed)
         return regression.evaluate(session, model, test.images, test.labels)
 
@@ -211,7 +197,7 @@ def accuracy_with_one_hot_labels() -> float:
 def with_temperature(seed: int) -> dict[str, float]:
     """Exercise 3 of slides 19-20: the test images' numbers with and without the temperature of the held-out images."""
     data, test = mnist.load("train"), mnist.load("test")
-    known, held_out = data.first(5_000), of_classification.held_out(data)
+    known, (_, held_out) = data.first(5_000), data.hold_out()
     with tf.Graph().as_default(), tf.Session() as session:
         model = of_classification.train_on(session, known, seed)
         logits = [session.run(model.dist.logits, {model.images: part.images}) for part in (held_out, test)]

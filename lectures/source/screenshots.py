@@ -32,7 +32,7 @@ RUNS = {
     "classification": ["classification", "--epochs", "1"],
     "lower_bound": ["lower_bound", "--steps", "1"],
     "bayesian_network": ["bayesian_network", "--epochs", "1", "--draws", "1"],
-    "variational_inference": ["variational_inference", "--epochs", "1", "--train-images", "1000", "--test-images", "9"],
+    "variational_inference": ["variational_inference", "--epochs", "1", "--train-images", "1000"],
     "code_sizes/vae_1": [*VAE, "--code-size", "1"],
     "code_sizes/vae_2": VAE,
     "code_sizes/vae_5": [*VAE, "--code-size", "5"],
@@ -52,6 +52,7 @@ BROWSER_FLAGS = [
     "--enable-unsafe-swiftshader",
 ]
 PATIENCE = 120_000  # milliseconds, for a slow machine
+ASIDE = ("save", "summary", "optimize", "infer", "begin")  # boxes of a graph whose edges would hide the rest
 
 
 def find_browser() -> str | None:
@@ -123,10 +124,17 @@ def show_cards(page: Page, address: str, tags: str, runs: str = "") -> Locator:
 
 
 def show_graph(page: Page, address: str) -> Locator:
-    """The top level of the first graph there is, the slide's, once it stands still."""
+    """The top level of the first graph there is, without what stands `ASIDE`, once it stands still."""
     page.goto(f"{address}#graphs")
     graph = page.locator("g.core").first
     graph.locator("g.node").first.wait_for()
+    for name in ASIDE:
+        box = graph.locator(f'g.node[data-name="{name}"] > g.nodeshape')
+        if box.count():
+            page.get_by_text("Fit to screen").click()
+            wait_until_still(page, lambda: (graph.bounding_box(), graph.inner_html()))
+            box.click()
+            page.get_by_text("Remove from main graph").click()
     page.get_by_text("Fit to screen").click()
     wait_until_still(page, lambda: (graph.bounding_box(), graph.inner_html()))
     page.mouse.click(page.viewport_size["width"] - 300, page.viewport_size["height"] - 50)  # selects nothing
@@ -188,7 +196,6 @@ def train(runs: Path) -> None:
     """Trains what there is to show; what is trained there already is left as it is."""
     for name, (script, *flags) in RUNS.items():
         print(f"{name} ...", flush=True)
-        flags += ["--vae-logdir", str(runs / "vae")] if script == "variational_inference" else []
         command = [sys.executable, str(REPOSITORY / "lecture10_vae" / f"{script}.py"), "--logdir", str(runs / name)]
         subprocess.run([*command, *flags], check=True, stdout=subprocess.DEVNULL)
 

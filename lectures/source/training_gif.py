@@ -43,22 +43,28 @@ def make(path: Path = FIGURE, epochs: int = 15, seed: int = 0) -> None:
 def train_and_look(
     train: mnist.Dataset, test: mnist.Dataset, epochs: int, seed: int
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
-    """Yields each epoch from 0 on, the codes of the test images [N, 2], and ten samples of the prior [10, 28, 28]."""
-    with tf.Graph().as_default():
+    """Yields each epoch from 0 on, the codes of the test images [N, 2], and ten decoded codes [10, 28, 28].
+
+    The ten are drawn from the prior once, so that each frame shows what has become of the one before.
+    """
+    ten_codes = np.random.default_rng(seed).normal(size=(10, 2))
+    with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph(seed=seed)
-        fetches, feed = [model.mean, model.samples], {model.images: test.images}
-        with tf.Session() as untrained:  # of its own, as starting variables draws random numbers
-            untrained.run(tf.global_variables_initializer())
-            yield 0, *untrained.run(fetches, feed)
-        with tf.Session() as session:
-            for epoch in train_epochs(session, model.optimize, train, epochs, model.images, seed=seed):
-                yield epoch, *session.run(fetches, feed)
+        decoded = model.dist.mean()
+
+        def look():
+            return session.run(model.mean, {model.images: test.images}), session.run(decoded, {model.code: ten_codes})
+
+        session.run(tf.global_variables_initializer())
+        yield 0, *look()
+        for epoch in train_epochs(session, model.optimize, train, epochs, model.images, seed=seed):
+            yield epoch, *look()
 
 
 def draw_frame(
     epoch: int, codes: np.ndarray, samples: np.ndarray, labels: np.ndarray, limits: np.ndarray
 ) -> Image.Image:
-    """Codes [N, 2] by label beside ten samples [10, 28, 28]; the limits of the plane [2, 2] are those of all frames."""
+    """Codes [N, 2] by label beside ten decoded [10, 28, 28]; the limits of the plane [2, 2] are those of all frames."""
     with plotting.new_picture(INCHES, INCHES * 9 / 16, layout=None) as picture:
         plane = picture.add_axes((0.07, 0.12, 0.4725, 0.84))
         plane.set(xlim=limits[0], ylim=limits[1], xlabel="z₁", ylabel="z₂")
