@@ -1,13 +1,17 @@
-"""The loader: against bytes written here, against the genuine files, and against files that are bad."""
+"""The data: against bytes written here, the genuine files, files that are bad, and digits of one's own."""
 
 import gzip
 import os
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 
+from lecture10_vae import regression
 from lecture10_vae.utils import mnist
 from lecture10_vae.utils.command_line import UserError
+from lecture10_vae.utils.own_digits import read_digit
 
 
 def test_parses_bytes_written_by_hand():
@@ -31,13 +35,36 @@ def test_refuses_what_is_not_idx(content):
         mnist.parse_idx(content)
 
 
-@pytest.mark.parametrize("count", [1, 3, 1_000])
-def test_images_lie_where_tensorflow_reads_them_without_a_copy(count):
-    pixels = np.random.default_rng(count).integers(0, 256, (count, 28, 28), np.uint8)
-    images = mnist.Batch(pixels, None).images
-    assert [image.ctypes.data % 64 for image in images] == [0] * count
-    assert images.flags.c_contiguous
-    np.testing.assert_array_equal(images, (pixels / np.float32(255)).astype(np.float32))
+def test_images_are_grey_in_0_to_1_and_made_once():
+    data = mnist.Dataset(np.arange(784, dtype=np.uint8).reshape(1, 28, 28), np.zeros(1, np.int32))
+    assert data.images.dtype == np.float32
+    np.testing.assert_array_equal(data.images, (data.pixels / np.float32(255)).astype(np.float32))
+    assert data.images is data.images
+
+
+def test_parts_of_a_set_keep_images_and_labels_together(small_mnist):
+    data = small_mnist["test"]
+    rest, held_out = data.hold_out(300)
+    parts = {(0, 7): data.first(7), (0, 1_000): data.first(2_000), (0, 700): rest, (700, 1_000): held_out}
+    parts[995, 1_000] = data.take(np.arange(995, 1_000))
+    for (start, end), part in parts.items():
+        assert len(part) == end - start
+        np.testing.assert_array_equal(part.pixels, data.pixels[start:end])
+        np.testing.assert_array_equal(part.images, data.images[start:end])
+        np.testing.assert_array_equal(part.labels, data.labels[start:end])
+    assert len(mnist.load("train").hold_out()[1]) == 10_000
+
+
+def test_binarized_pixels_are_1_as_often_as_the_grey_says():
+    pixels = np.repeat(np.uint8([0, 51, 204, 255]), 20_000)
+    binary = mnist.binarize(pixels, [1, 2])
+    assert binary.dtype == np.float32
+    assert set(np.unique(binary)) == {0, 1}
+    shares = binary.reshape(4, -1).mean(axis=1)
+    assert (shares[0], shares[3]) == (0, 1)
+    np.testing.assert_allclose(shares, [0, 0.2, 0.8, 1], atol=4 * 0.4 / np.sqrt(20_000))
+    np.testing.assert_array_equal(binary, mnist.binarize(pixels, [1, 2]))
+    assert (binary != mnist.binarize(pixels, [1, 3])).any()
 
 
 def test_loads_the_genuine_data():
@@ -88,9 +115,10 @@ def refusal(data_dir):
 def test_mnist_is_known_by_what_is_packed(tmp_path, packed):
     for name in FILES:
         content = gzip.decompress((mnist.DATA_DIR / f"{name}.gz").read_bytes())
-        path, write = (tmp_path / name, open) if packed == "not at all" else (tmp_path / f"{name}.gz", gzip.open)
-        with write(path, "wb") as file:
-            file.write(content)
+        if packed == "anew":
+            (tmp_path / f"{name}.gz").write_bytes(gzip.compress(content, 1))
+        else:
+            (tmp_path / name).write_bytes(content)
     test = mnist.load("test", tmp_path)
     assert (test.name, test.describe()) == ("MNIST", "MNIST, 10,000 images")
     np.testing.assert_array_equal(test.pixels, mnist.load("test").pixels)
@@ -100,7 +128,7 @@ def test_other_data_have_their_folders_name_and_a_digest_of_their_own(own_data):
     own = mnist.load("test", own_data)
     assert (own.name, own.pixels.shape, own.labels.tolist()) == ("own", (5, 28, 28), [0, 1, 1, 0, 1])
     assert own.describe().startswith("own, 5 images, ")
-    other = own._replace(pixels=255 - own.pixels)
+    other = replace(own, pixels=255 - own.pixels)
     assert own.describe() != other.describe()
 
 
@@ -147,32 +175,88 @@ def test_the_repositorys_own_files_must_be_mnist(own_data, monkeypatch):
     assert "holds something else than MNIST. Restore it: git checkout -- data/mnist/t10k-images-idx3-ubyte" in message
 
 
-def test_batches_are_the_whole_set_shuffled_from_the_seed(small_mnist):
-    dataset = small_mnist["test"]
-    batches = list(mnist.batches(dataset, 300, seed=[1, 2]))
-    assert [len(labels) for _, labels in batches] == [300, 300, 300, 100]
-    pixels, labels = (np.concatenate(arrays) for arrays in zip(*batches, strict=True))
-    assert labels.tolist() != dataset.labels.tolist()
-    # Images keep their labels, and each comes once: sorted, both orders are the same.
-    keys = [
-        np.lexsort([*part.pixels.reshape(1_000, -1).T, part.labels])
-        for part in (dataset, mnist.Dataset(pixels, labels))
-    ]
-    np.testing.assert_array_equal(pixels[keys[1]], dataset.pixels[keys[0]])
-    np.testing.assert_array_equal(labels[keys[1]], dataset.labels[keys[0]])
+def test_batches_are_the_set_shuffled_from_the_seed_but_for_what_is_left_over(small_mnist):
+    dataset = small_mnist["test"].take(np.unique(small_mnist["test"].pixels, axis=0, return_index=True)[1])
+    place = {image.tobytes(): place for place, image in enumerate(dataset.pixels)}
 
-    again = np.concatenate([batch.labels for batch in mnist.batches(dataset, 300, seed=[1, 2])])
-    other = np.concatenate([batch.labels for batch in mnist.batches(dataset, 300, seed=[1, 3])])
-    assert labels.tolist() == again.tolist()
-    assert labels.tolist() != other.tolist()
+    def order(seed, batch_size=300):
+        batches = list(mnist.batches(dataset, batch_size, seed=seed))
+        assert [len(batch) for batch in batches] == [batch_size] * (len(dataset) // batch_size)
+        places = [place[image.tobytes()] for batch in batches for image in batch.pixels]
+        assert [label for batch in batches for label in batch.labels] == dataset.labels[places].tolist()
+        return places
+
+    first, again, other = order([1, 2]), order([1, 2]), order([1, 3])
+    assert first == again
+    assert len(set(first)) == 900  # none comes twice
+    assert first != other
+    assert set(first) != set(other)  # what is left out
+    assert sorted(order(0, batch_size=len(dataset))) == list(range(len(dataset)))
 
 
-@pytest.mark.parametrize(("batch_size", "together", "sizes"), [(300, 2, [600, 300, 100]), (250, 3, [750, 250])])
+@pytest.mark.parametrize(("batch_size", "together", "sizes"), [(300, 2, [600, 300]), (250, 3, [750, 250])])
 def test_batches_together_are_the_same_images_in_the_same_order(small_mnist, batch_size, together, sizes):
     dataset = small_mnist["test"]
     one_by_one = list(mnist.batches(dataset, batch_size, seed=0))
     some = list(mnist.batches(dataset, batch_size, seed=0, together=together))
-    assert [len(labels) for _, labels in some] == sizes
-    for field in (0, 1):
-        one, other = (np.concatenate([batch[field] for batch in batches]) for batches in (one_by_one, some))
+    assert [len(batch) for batch in some] == sizes
+    for field in ("pixels", "images", "labels"):
+        one, other = (np.concatenate([getattr(batch, field) for batch in batches]) for batches in (one_by_one, some))
         np.testing.assert_array_equal(one, other)
+
+
+def test_fewer_images_than_a_mini_batch_are_one_line(small_mnist):
+    with pytest.raises(UserError, match=r"--batch-size 1001: there are 1,000 images") as error:
+        next(mnist.batches(small_mnist["test"], 1_001, seed=0))
+    assert "\n" not in str(error.value)
+
+
+def test_a_set_of_ones_own_is_trained_on_and_named(tmp_path):
+    folder = tmp_path / "squares"
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    for prefix, count in (("train", 200), ("t10k", 14)):
+        labels = np.arange(count, dtype=np.uint8) % 2
+        pixels = random.integers(0, 256, (count, 28, 28), dtype=np.uint8) * labels[:, None, None]
+        (folder / f"{prefix}-images-idx3-ubyte").write_bytes(idx(pixels))
+        (folder / f"{prefix}-labels-idx1-ubyte").write_bytes(idx(labels))
+    results = regression.main(epochs=1, logdir=tmp_path / "run", data_dir=folder)
+    assert results["data"].startswith("squares, 200 images, ")
+    assert (tmp_path / "run" / "pictures" / "outputs.png").exists()
+
+
+def draw_seven(size, lines, width, **colors):
+    picture = Image.new("RGB", size, colors.get("paper", "white"))
+    ImageDraw.Draw(picture).line(lines, fill=colors.get("ink", "navy"), width=width)
+    return picture
+
+
+def test_drawn_digit_is_scaled_and_centred_as_mnists_are(tmp_path):
+    draw_seven((300, 200), [(60, 30), (140, 30), (90, 170)], 16).save(tmp_path / "seven.png")  # left of the middle
+    image = read_digit(tmp_path / "seven.png")
+    assert (image.shape, image.dtype, image.max()) == ((1, 28, 28), np.float32, pytest.approx(1, abs=0.05))
+    rows, columns = (np.flatnonzero(image[0].any(axis=axis)) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    weight = image[0] / image.sum()
+    assert [(np.indices((28, 28))[axis] * weight).sum() for axis in (0, 1)] == pytest.approx([14, 14], abs=0.5)
+
+
+def test_photograph_is_read_the_way_it_was_held_and_chalk_as_ink(tmp_path):
+    lines = [(20, 10), (40, 10), (25, 50)]
+    picture = draw_seven((60, 60), lines, 6, ink="black")
+    picture.save(tmp_path / "upright.png")
+    lying = Image.Exif()
+    lying[0x0112] = 6  # to be turned clockwise
+    picture.rotate(90).save(tmp_path / "lying.png", exif=lying)
+    draw_seven((60, 60), lines, 6, ink="white", paper="black").save(tmp_path / "chalk.png")
+    for name in ("lying", "chalk"):
+        np.testing.assert_array_equal(read_digit(tmp_path / f"{name}.png"), read_digit(tmp_path / "upright.png"))
+
+
+@pytest.mark.parametrize("name", ["blank.png", "notes.txt"])
+def test_no_digit_is_one_line(tmp_path, name):
+    Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
+    (tmp_path / "notes.txt").write_text("seven")
+    with pytest.raises(UserError, match=r"give a PNG of one digit") as error:
+        read_digit(tmp_path / name)
+    assert "\n" not in str(error.value)

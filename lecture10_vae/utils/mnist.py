@@ -134,12 +134,13 @@ class _Content(NamedTuple):
 
 def _read(data_dir: Path, name: str) -> tuple[Path, _Content]:
     """The file of that name, packed or not, and what it holds."""
-    path = next((path for path in (data_dir / f"{name}.gz", data_dir / name) if path.exists()), data_dir / f"{name}.gz")
+    packed = data_dir / f"{name}.gz"
+    path = next(filter(os.path.exists, (packed, data_dir / name)), packed)
     own = os.path.realpath(data_dir) == str(DATA_DIR)  # which no link to itself makes fail
     cure = (
         f"Restore it: git checkout -- data/mnist/{path.name}" if own else "Give another --data-dir, or none for MNIST."
     )
-    if path.exists() and not path.is_file():
+    if os.path.exists(path) and not os.path.isfile(path):
         raise UserError(f"{path} is no plain file. {cure}")
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
