@@ -10,14 +10,14 @@ from scipy.integrate import quad
 from scipy.special import log_softmax
 
 from lecture10_vae import bayesian_network, classification, regression, vae
-from lecture10_vae.tf1 import set_random_seed, tf, tfd
+from lecture10_vae.tf1 import tf, tfd
 from lectures.source import as_printed
 
 
 @pytest.fixture
 def graph_and_images():
     with tf.Graph().as_default():
-        set_random_seed(0)
+        tf.set_random_seed(0)
         yield tf.placeholder(tf.float32, [None, 28, 28], "images")
 
 
