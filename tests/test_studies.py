@@ -1,6 +1,4 @@
-"""The studies over seeds: each one's identity by an independent computation, and what runs them."""
-
-import json
+"""What is measured of a trained VAE, once and over seeds: each identity by an independent computation."""
 
 import numpy as np
 import pytest
@@ -8,25 +6,45 @@ from scipy.special import logsumexp
 from scipy.stats import norm
 
 from lecture10_vae import vae
-from lecture10_vae.studies import amortization, bound_on_grid, evidence, evidence_by_epoch, gaps, gaussians, information
+from lecture10_vae.experiments import amortization, evidence_by_epoch, information, over_seeds
+from lecture10_vae.experiments import trained as trained_vae
+from lecture10_vae.studies import bound_on_grid, evidence, gaussians
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
-from lectures.source import studies
+from lecture10_vae.utils.command_line import UserError
 
 
 @pytest.fixture(scope="module")
-def trained(small_mnist):
+def folder(tmp_path_factory):
+    """For the weights of the VAE below, as of a run: untrained, as after epoch 0, and trained, as after 1."""
+    return tmp_path_factory.mktemp("vae")
+
+
+@pytest.fixture(scope="module")
+def trained(small_mnist, folder):
     """A session and the VAE in it, trained on 2,000 images; its graph is the default one."""
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph()
+        saver = tf.train.Saver()
+        session.run(tf.global_variables_initializer())
+        saver.save(session, str(folder / "weights"), 0)
         train(session, model.optimize, small_mnist["train"], 40, model.images)
+        saver.save(session, str(folder / "weights"), 1)
         yield session, model
+
+
+@pytest.fixture
+def given_vae(trained, folder, on_small_mnist, monkeypatch):
+    """Lets the experiments take the VAE above for that of each seed, after "epochs" 0 and 1, and few images."""
+    monkeypatch.setattr(trained_vae, "vae_folder", lambda seed: folder)
+    monkeypatch.setattr(trained_vae, "EPOCHS", (0, 1))
+    monkeypatch.setattr(trained_vae, "IMAGES", 20)
 
 
 @pytest.fixture(scope="module")
 def images(small_mnist):
-    return small_mnist["test"].images[:100]
+    return small_mnist["test"].images[:50]
 
 
 @pytest.fixture(scope="module")
@@ -44,21 +62,23 @@ def around(session, model, image, gaussian):
 
 def test_gap_by_epoch_is_the_divergence_from_the_exact_posterior(trained, images, encoder):
     session, model = trained
-    numbers = evidence_by_epoch.measure(session, model, images)
+    numbers = evidence_by_epoch.measure_gap(session, model, images)
     codes, cell = evidence.code_grid(301, evidence.reach(encoder.mean))
     log_joint = evidence.log_joint(images, *evidence.decode(session, model, codes))
     log_exact = log_joint - logsumexp(log_joint, axis=1, keepdims=True) - np.log(cell)
     log_q = norm.logpdf(codes[:, np.newaxis], encoder.mean, encoder.stddev).sum(axis=-1).T
     divergence = (np.exp(log_q) * (log_q - log_exact)).sum(axis=1) * cell
-    assert numbers["gap_nats"] == pytest.approx(divergence.mean(), abs=0.06)  # 10,000 samples of a stddev near 1.5
+    assert numbers["gap_nats"] == pytest.approx(divergence.mean(), abs=0.03)
     assert numbers["gap_nats"] > 0.5
-    assert numbers["log_likelihood_nats"] - numbers["bound_nats"] == numbers["gap_nats"]
+    assert numbers["log_likelihood_nats"] == pytest.approx(
+        (logsumexp(log_joint, axis=1) + np.log(cell)).mean(), abs=1e-3
+    )
 
 
 def test_bound_by_gauss_hermite_is_the_bound_by_samples(trained, images, encoder):
     session, model = trained
     feed = {model.images: images}
-    draws = np.array([gaps.average_bound(session, model, feed, 1, draw) for draw in range(400)])
+    draws = np.array([session.run(model.elbo, feed) for _ in range(400)])
     error = draws.std(axis=0) / 20
     difference = gaussians.bounds(session, model, images, encoder) - draws.mean(axis=0)
     assert np.abs(difference.mean()) < 4 * np.sqrt((error**2).sum()) / len(images)
@@ -67,8 +87,8 @@ def test_bound_by_gauss_hermite_is_the_bound_by_samples(trained, images, encoder
 
 def test_refitting_comes_to_the_best_gaussian_that_scipy_finds_on_a_grid(trained, images, encoder):
     session, model = trained
-    best = gaussians.refit(session, model, images[:8], Gaussian(*(part[:8] for part in encoder)), steps=30)
-    reached = gaussians.bounds(session, model, images[:8], best, points=16)
+    best = gaussians.refit(session, model, images[:5], Gaussian(*(part[:5] for part in encoder)), steps=30)
+    reached = gaussians.bounds(session, model, images[:5], best, points=16)
     for image, bound, *gaussian in zip(images, reached, *best, strict=False):
         codes, cell, log_joint = around(session, model, image, Gaussian(*gaussian))
         lowest = log_joint.min()  # taken off, so that a Gaussian off the grid, whose sums are 0, is not the best
@@ -98,33 +118,45 @@ def test_start_at_the_highest_density_finds_no_worse_gaussians_than_one_at_the_e
     assert (evidence.by_quadrature(session, model, images, half_width).log_likelihood - highest).mean() < 0.5
 
 
-def test_shares_add_up_and_the_decoder_stays(trained, small_mnist, images, monkeypatch):
+def test_encoder_is_trained_on_and_the_decoder_stays(trained, small_mnist):
     session, model = trained
-    monkeypatch.setattr(amortization, "EPOCHS", 2)
-    monkeypatch.setattr(amortization, "EPOCHS_AFRESH", 2)
+    data = small_mnist["train"]
     variables = (model.decoder.trainable_variables, model.encoder.trainable_variables)
     decoder, encoder = session.run(variables)
+    bound = vae.evaluate(session, model, data.images)["elbo"]
     try:
-        wide = tf.make_template("wide_encoder", vae.make_encoder, hidden_size=400)
-        parts = {"train": small_mnist["train"].images[:100], "test": images}
-        numbers = amortization.measure(session, model, wide, small_mnist["train"], parts)
+        _, optimize = amortization.build_training(model, model.encoder, steps=40)
+        train(session, optimize, data, 2, model.images)
         for before, after in zip(decoder, session.run(variables[0]), strict=True):
             np.testing.assert_array_equal(before, after)
         assert all(np.any(before != after) for before, after in zip(encoder, session.run(variables[1]), strict=True))
-        assert wide.trainable_variables[0].shape == (784, 400)
+        assert vae.evaluate(session, model, data.images)["elbo"] > bound
+        after = session.run(variables[1])
+        train(session, optimize, data, 1, model.images)  # at a rate that has fallen to 0
+        for before, now in zip(after, session.run(variables[1]), strict=True):
+            np.testing.assert_allclose(before, now, atol=1e-7)
     finally:
         for variable, value in zip(variables[1], encoder, strict=True):
             variable.load(value, session)
-    gap = evidence_by_epoch.measure(session, model, images)["gap_nats"]
-    assert sum(numbers["shares"].values()) == pytest.approx(gap, abs=0.05)
-    assert numbers["test"]["gaps"]["encoder_nats"] > numbers["test"]["gaps"]["trained_on_nats"]
-    assert numbers["shares"]["approximation_nats"] > 0
-    gained = numbers["test"]["gained_by_refitting"]
+
+
+def test_shares_add_up_to_the_gap(given_vae, trained, small_mnist, monkeypatch):
+    session, model = trained
+    monkeypatch.setattr(amortization, "EPOCHS", 0)  # encoders as they are
+    monkeypatch.setattr(amortization, "EPOCHS_AFRESH", 0)
+    numbers = amortization.measure(0)
+    gap = evidence_by_epoch.measure_gap(session, model, small_mnist["test"].images[:20])["gap_nats"]
+    assert sum(numbers["shares"].values()) == pytest.approx(gap, abs=0.01)
+    gaps, gained = numbers["test"]["gaps"], numbers["test"]["gained_by_refitting"]
+    assert gaps["trained_on_nats"] == pytest.approx(gaps["encoder_nats"])
+    assert gaps["wide_nats"] > gaps["encoder_nats"] + 20  # without any training
+    assert gaps["best_nats"] == pytest.approx(gaps["encoder_nats"] - gained["both_nats"])
+    assert gaps["best_nats"] > 0
     assert 0.1 < numbers["test"]["worst_tenth"] < 1
     assert gained["both_nats"] >= max(gained["means_nats"], gained["stddevs_nats"]) > 0
-    assert numbers["test"]["gaps"]["best_nats"] == pytest.approx(
-        numbers["test"]["gaps"]["encoder_nats"] - gained["both_nats"]
-    )
+    upper, lower = amortization.draw(over_seeds.mean_and_stddev_of_each([numbers, numbers])).axes
+    assert sum(bar.get_width() for bar in upper.patches) == pytest.approx(gap, abs=0.01)
+    assert len(lower.patches) == 3
 
 
 def test_concentration_is_the_part_that_the_largest_have():
@@ -144,11 +176,10 @@ def test_training_goes_on_from_the_values_there_are(small_mnist):
 
 def test_mean_divergence_is_mutual_information_and_the_aggregates_divergence(trained, small_mnist):
     session, model = trained
-    numbers = information.measure(session, model, small_mnist["test"].images)
+    numbers = information.measure_information(session, model, small_mnist["test"].images)
     parts = numbers["mutual_information_nats"], numbers["aggregate_kl_nats"]
     assert sum(parts) == pytest.approx(numbers["mean_kl_nats"], abs=1e-3)
     assert min(parts) > 0.05
-    assert numbers["kinds"] == pytest.approx(np.exp(parts[0]))
 
 
 def test_mutual_information_is_that_of_samples(trained, small_mnist):
@@ -173,75 +204,47 @@ def test_information_of_codes_that_tell_nothing_and_of_two_that_tell_all():
     assert apart[0] == pytest.approx(np.log(2), abs=1e-6)
 
 
-CALLED = []
+def test_measuring_adds_nothing_to_the_graph(trained, images, encoder):
+    session, model = trained
+    before = len(session.graph.get_operations())
+    for _ in range(2):
+        evidence.measure(session, model, images[:20])
+        evidence.by_importance(session, model, images[:20], draws=2)
+        evidence_by_epoch.measure_gap(session, model, images[:20])
+        information.measure_information(session, model, images)
+        encoders = Gaussian(*(part[:20] for part in encoder))
+        amortization.measure_part(session, model, images[:20], {"encoder": encoders})
+    assert len(session.graph.get_operations()) == before
 
 
-def measure_something(seed: int) -> dict:
-    """Something of a seed."""
-    CALLED.append(seed)
-    if seed == 3:
-        raise KeyboardInterrupt
-    return {"twice": 2 * seed, "parts": {"by_epoch": [seed, seed**2]}}
+def test_numbers_by_epoch_are_those_of_the_weights_after_it(given_vae, trained, small_mnist, tmp_path):
+    session, model = trained
+    images = small_mnist["test"].images
+    gaps = evidence_by_epoch.measure(0)
+    last = evidence_by_epoch.measure_gap(session, model, images[:20])
+    assert gaps["epochs"] == (0, 1)
+    assert {name: by_epoch[1] for name, by_epoch in gaps["test"].items()} == pytest.approx(last, rel=1e-5)
+    assert gaps["test"]["bound_nats"][0] == pytest.approx(-544, abs=10)  # of the untrained model
+    _, right = evidence_by_epoch.draw(over_seeds.mean_and_stddev_of_each([gaps, gaps])).axes
+    assert right.lines[0].get_ydata()[-1] == pytest.approx(last["gap_nats"], rel=1e-5)
+    numbers = information.main(seeds=2, logdir=tmp_path)
+    for name, value in information.measure_information(session, model, images).items():
+        assert numbers["test"][name]["values"][1][1] == pytest.approx(value, rel=1e-5)
+    assert (tmp_path / "information.png").stat().st_size > 10_000
 
 
-@pytest.fixture
-def something(tmp_path, monkeypatch):
-    """The study above alone, in a folder of its own; the list of seeds that it is called with."""
-    drawn = []
-    monkeypatch.setattr(studies, "STUDIES", {"something": studies.Study(measure_something, drawn.append, (gaps,))})
-    monkeypatch.setattr(studies, "RUNS", tmp_path)
-    monkeypatch.setattr(studies.plotting, "save", lambda picture, path: None)
-    CALLED.clear()
-    return CALLED
+def test_vae_of_a_seed_is_trained_once_and_not_if_it_was_stopped(tmp_path, monkeypatch):
+    asked = []
 
+    def train_it(seed, logdir):
+        asked.append(seed)
+        logdir.mkdir(parents=True)
+        (logdir / "results.json").touch()
 
-def test_studies_numbers_become_mean_stddev_and_values(something):
-    numbers = studies.main(seeds=3)["something"]
-    assert numbers["twice"] == {"mean": 2, "stddev": 2, "values": [0, 2, 4]}
-    assert numbers["parts"]["by_epoch"]["mean"] == pytest.approx([1, 5 / 3])
-    assert numbers["parts"]["by_epoch"]["values"] == [[0, 0], [1, 1], [2, 4]]
-
-
-def test_study_goes_on_where_it_was_stopped(something, tmp_path, capsys):
-    with pytest.raises(KeyboardInterrupt):
-        studies.main(seeds=5)
-    assert sorted(path.name for path in (tmp_path / "something").iterdir()) == [
-        f"seed-{seed}.json" for seed in range(3)
-    ]
-    assert "3/5 something, seed 2: Something of a seed." in capsys.readouterr().out
-    something.clear()
-    studies.main(seeds=3)
-    assert something == []
-    studies.path_of("something", 1).write_text("{")
-    studies.main(seeds=3)
-    assert something == [1]
-
-
-def test_study_is_measured_anew_when_its_source_has_changed(something, monkeypatch):
-    studies.main(seeds=2)
-    studies.STUDIES["something"] = studies.STUDIES["something"]._replace(modules=(gaps, evidence))
-    studies.main(seeds=2)
-    assert something == [0, 1, 0, 1]
-    kept = json.loads(studies.path_of("something", 0).read_text())
-    assert {"measure_something in test_studies.py", "reach in evidence.py", "bounds in gaussians.py"} & set(
-        kept["source"]
-    ) == {"measure_something in test_studies.py", "reach in evidence.py"}
-
-
-def test_time_that_is_left_is_that_of_the_other_seeds():
-    kept = {("a", 0): {"seconds": 2}, ("a", 1): {"seconds": 4}, ("a", 2): None, ("b", 0): None, ("b", 1): None}
-    assert studies.seconds_of_the_rest(kept) == 3 + 3 + 3
-    assert studies.seconds_of_the_rest(kept | {("b", 0): {"seconds": 30}}) == 3 + 30
-
-
-def test_study_that_does_not_exist_is_refused_with_the_names_there_are():
-    with pytest.raises(studies.command_line.UserError, match="evidence_by_epoch, amortization"):
-        studies.main(only="nonsense")
-
-
-@pytest.mark.parametrize("name", studies.STUDIES)
-def test_study_depends_on_its_own_files_source(name):
-    study = studies.STUDIES[name]
-    assert f"lecture10_vae.studies.{name}" in {module.__name__ for module in study.modules}
-    assert study.draw.__module__ == f"lecture10_vae.pictures.{name}"
-    assert studies.FIGURES.joinpath(f"study_{name}.png").exists()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(vae, "main", train_it)
+    assert trained_vae.vae_folder(3) == trained_vae.vae_folder(3)
+    assert asked == [3]
+    (trained_vae.vae_folder(3) / "results.json").unlink()
+    with pytest.raises(UserError, match="vae_seed_3"):
+        trained_vae.vae_folder(3)

@@ -88,8 +88,8 @@ def draw(numbers: dict):
         right = np.arange(len(names)) + 0.3  # beside the numbers
         axes.errorbar(right, total["mean"], total["stddev"], color="black", fmt="none", capsize=6)
         for bars, values, color in ((low, information, "white"), (high, aggregate, "black")):
-            labels = [f"{value:.2f}" if value > 0.3 else "" for value in values]  # what there is room for
-            axes.bar_label(bars, labels, label_type="center", color=color)
+            texts = [f"{value:.2f}" if value > 0.3 else "" for value in values]  # what there is room for
+            axes.bar_label(bars, texts, label_type="center", color=color)
         axes.set(xlabel="epoch", ylabel="mean KL[Q(z|x) || P(z)] in nats", ylim=(0, 1.3 * np.max(total["mean"])))
         axes.legend(loc="upper left")
     return picture

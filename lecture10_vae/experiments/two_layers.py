@@ -5,7 +5,7 @@ other kinds? And which of its weights can go?
 
     python lecture10_vae/experiments/two_layers.py
 
-Half a minute a seed. On test digits the plain layer is as good. The draws of the Bayesian one disagree about images that
+Half a minute a seed. On test digits the plain layer is as good. The Bayesian one's draws disagree about images that
 have ink where digits have none, and by its stddevs more weights can go than by their size alone.
 """
 
