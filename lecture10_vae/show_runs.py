@@ -9,6 +9,7 @@ is free. TensorBoard's own flags may follow, say `--logdir` for another folder t
 import contextlib
 import io
 import logging
+import re
 import sys
 import time
 from pathlib import Path
@@ -59,7 +60,7 @@ def find_newest_run(logdir: Path) -> Path | None:
 def make_query(logdir: Path, run: Path) -> str:
     """The end of an address that shows the curves of the run alone, and all of them."""
     name = run.relative_to(logdir).as_posix() if run.is_relative_to(logdir) else "."
-    runs = "" if name == "." else f"^{name}/"
+    runs = "" if name == "." else f"^{re.escape(name)}/"
     return "?" + urlencode({"runFilter": runs, "tagFilter": ".", "smoothing": 0}) + "#timeseries"
 
 

@@ -58,7 +58,8 @@ def build_graph(num_images, hidden_size=100, learning_rate=1e-3, seed=0, decoder
     with tf.name_scope("kl"):
         kl = tfd.kl_divergence(posterior, prior)  # [N], nats
     elbo = tf.subtract(reconstruction, kl, "elbo")  # [N], nats
-    loss = -tf.reduce_mean(elbo)
+    with tf.name_scope("loss"):
+        loss = -tf.reduce_mean(elbo)
     inference_rate = tf.placeholder_with_default(0.03, [], "inference_rate")  # high, as an image comes once an epoch
     inference, learning = tf.train.AdamOptimizer(inference_rate), tf.train.AdamOptimizer(learning_rate)
     with tf.name_scope("infer"):  # a gradient step on mu and sigma; Adam's momentum moves those of other images on, too

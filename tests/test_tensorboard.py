@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from urllib.parse import parse_qs
 
 import numpy as np
 import pytest
@@ -18,11 +19,11 @@ from lecture10_vae import (
     distributions,
     lower_bound,
     regression,
+    show_runs,
     vae,
     variational_inference,
 )
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import mnist
 from lectures.source import screenshots
 from tests.conftest import wait_until
 
@@ -34,19 +35,8 @@ EPOCHS = 12  # more than the ten pictures that TensorBoard would keep
 
 
 @pytest.fixture(scope="module")
-def run(small_mnist, tmp_path_factory):
-    """The folder of a run on few images that was stopped and went on."""
-    logdir = tmp_path_factory.mktemp("checkout") / "runs" / "vae"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
-        for epochs in (1, EPOCHS):
-            vae.main(epochs=epochs, logdir=logdir)
-    return logdir
-
-
-@pytest.fixture(scope="module")
-def address(run):
-    with screenshots.serve(run) as address:
+def address(vae_run):
+    with screenshots.serve(vae_run.folder) as address:
         yield address
 
 
@@ -86,9 +76,9 @@ def test_without_runs_one_line_says_what_to_do(tmp_path):
 
 
 @needs_make
-def test_address_is_all_that_is_printed_and_open_to_this_machine_alone(run):
+def test_address_is_all_that_is_printed_and_open_to_this_machine_alone(vae_run):
     with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", TAKEN_PORT)):  # by us or by another process
-        process = make_tensorboard(run.parent.parent)
+        process = make_tensorboard(vae_run.folder.parent.parent)
         line = process.stdout.readline()
     try:
         query = r"\?runFilter=%5Evae%2F&tagFilter=.&smoothing=0#timeseries"
@@ -118,6 +108,14 @@ def test_mistake_is_one_line(tmp_path, flags, line):
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith(line)
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_address_shows_the_newest_run_alone_whatever_its_name(tmp_path):
+    for name in ("vae", "vae (copy)", "a+b/vae.2"):
+        query = parse_qs(show_runs.make_query(tmp_path, tmp_path / name).partition("#")[0][1:])
+        pattern = re.compile(query["runFilter"][0])
+        assert pattern.search(f"{name}/test")
+        assert not any(map(pattern.search, ("vae_2/test", "vae copy/test", "aab/vae_2/test", "b/vae/test")))
 
 
 def drawn_points(view):
@@ -153,11 +151,11 @@ def test_histograms_have_a_slice_for_each_epoch(page, address):
 
 
 @needs_browser
-def test_first_graph_is_the_slide_without_its_steps(page, address):
+def test_graph_shows_the_slides_names(page, address):
     graph = screenshots.show_graph(page, address)
     names = graph.locator("g.node").evaluate_all("nodes => nodes.map(node => node.dataset.name)")
     slide = "images prior encoder code decoder reconstruction kl elbo samples"
-    assert set(names) == {*slide.split(), "global_step"}
+    assert set(names) == {*slide.split()}
 
 
 @needs_browser
@@ -174,13 +172,13 @@ def test_projector_colours_the_digits(page, address, small_mnist):
         (distributions, "features hidden mean stddev dist other kl_divergence"),
         (regression, "images digit inputs label network loss optimize output squared_error"),
         (classification, "images label inputs network loss optimize probability"),
-        (lower_bound, "observation prior posterior code decoder bound optimize global_step"),
+        (lower_bound, "observation prior posterior code decoder bound optimize"),
         (
             variational_inference,
-            "images index prior posterior code decoder elbo infer optimize inference_rate global_step",
+            "images index prior posterior code decoder reconstruction kl elbo loss infer optimize inference_rate begin",
         ),
-        (vae, "images prior encoder code decoder reconstruction kl elbo optimize samples global_step"),
-        (bayesian_network, "images label noise_seed network elbo optimize output global_step"),
+        (vae, "images prior encoder code decoder reconstruction kl elbo optimize samples"),
+        (bayesian_network, "images label network elbo optimize output"),
     ],
 )
 def test_graphs_top_level_has_the_slides_names(script, names):

@@ -59,12 +59,12 @@ def make_parser(main: Callable[..., object]) -> argparse.ArgumentParser:
     parser = _Parser(description=docstring.short_description, allow_abbrev=False)
     for name, parameter in inspect.signature(main).parameters.items():
         options = {"default": parameter.default, "help": f"{' '.join(told[name].split())} ({parameter.default})"}
-        kind, *choices = typing.get_args(parameter.annotation) or [parameter.annotation]
+        kind, *choices = typing.get_args(parameter.annotation) or [parameter.annotation]  # of Path | None the first
         if kind is bool:
             options["action"] = argparse.BooleanOptionalAction
         elif isinstance(kind, str):  # Literal["one", "another"]
             options["choices"] = [kind, *choices]
-        elif choices:  # Path | None
+        elif name == "start_from":
             options["type"] = _run_folder
         else:
             options["type"] = _path if kind is Path else _number(kind, name) if kind in (int, float) else kind
