@@ -67,7 +67,7 @@ def record(runs: Path) -> dict:
     for name in RUNS:
         results[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
         versions, seed = results[name].pop("versions"), results[name]["seed"]
-        results[name]["history"] = history(runs / name)
+        results[name]["history"] = measure.history(runs / name)
     parts = {
         "as_printed": lambda: as_printed.measure(runs / "vae"),
         "questions": lambda: measure.questions(runs / "vae"),
@@ -95,22 +95,6 @@ def measure_experiments() -> dict:
     """The experiments' numbers over seeds, by name."""
     modules = {name: importlib.import_module(f"lecture10_vae.experiments.{name}") for name in EXPERIMENTS}
     return {name: module.main() for name, module in modules.items()}
-
-
-def history(run: Path) -> list[dict]:
-    """What a run's curves hold: for each epoch the seconds since the run's start, and the numbers of each part."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-
-    by_epoch = {}
-    for part in ("train", "test"):
-        if (run / part).exists():
-            events = EventAccumulator(str(run / part), {"scalars": 0}).Reload()
-            for name in events.Tags()["scalars"]:
-                for event in events.Scalars(name):
-                    seconds = event.wall_time - events.FirstEventTimestamp()
-                    epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": seconds})
-                    epoch.setdefault(part, {})[name] = event.value
-    return list(by_epoch.values())
 
 
 def copy_pictures(runs: Path) -> None:

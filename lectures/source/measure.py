@@ -7,6 +7,7 @@ from types import ModuleType, SimpleNamespace
 from unittest import mock
 
 import numpy as np
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lecture10_vae import classification, regression, vae
 from lecture10_vae.amortized_inference import load_vae
@@ -19,6 +20,20 @@ from lecture10_vae.utils import mnist
 SEEDS = range(5)
 EQUAL = 1e-4  # nats: epochs that differ by less in the mean over seeds, whose stddev is larger, count as equally good
 CLASSIFIERS = {"regression": regression, "classification": classification}
+
+
+def history(run: Path) -> list[dict]:
+    """What a run's curves hold: for each epoch the seconds since the run's start, and the numbers of each part."""
+    by_epoch = {}
+    for part in ("train", "test"):
+        if (run / part).exists():
+            events = EventAccumulator(str(run / part), {"scalars": 0}).Reload()
+            for name in events.Tags()["scalars"]:
+                for event in events.Scalars(name):
+                    seconds = event.wall_time - events.FirstEventTimestamp()
+                    epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": seconds})
+                    epoch.setdefault(part, {})[name] = event.value
+    return list(by_epoch.values())
 
 
 def epochs_on_held_out(epochs: int = 40) -> dict[str, dict]:

@@ -25,13 +25,13 @@ PICTURES = {  # what the notes show, by its name there
 
 def record(runs: Path = Path("runs")) -> dict[str, dict]:
     """For each finished run in runs/paper_*, by its path there: its results, and the epochs that were measured."""
+    from lectures.source.measure import history  # here, since rendering needs no TensorFlow
+
     recorded = {}
     for path in sorted(runs.glob("paper_*/**/results.json")):
         results = json.loads(path.read_text(encoding="utf-8"))
-        history = path.with_name("history.json")
-        if history.exists():
-            epochs = json.loads(history.read_text(encoding="utf-8"))
-            results["curve"] = [epoch for epoch in epochs if "test" in epoch]
+        if curve := [epoch for epoch in history(path.parent) if "test" in epoch]:
+            results["curve"] = curve
         recorded[path.parent.relative_to(runs).as_posix()] = results
     return recorded
 

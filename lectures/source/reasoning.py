@@ -189,7 +189,7 @@ def accuracy_with_one_hot_labels() -> float:
     test = mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
         model = of_classification.train_with_one_hot_labels(session)[1]
-        batches = np.split(test.images, 1_000)  # the placeholder takes ten images
+        batches = np.split(test.images, len(test) // 10)  # the placeholder takes ten images
         probability = np.concatenate([session.run(model.probability, {model.images: ten}) for ten in batches])
     return float(np.mean(probability.argmax(axis=1) == test.labels))
 
