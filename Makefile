@@ -83,7 +83,7 @@ experiments: .venv/ready
 # By worksteal a file's tests stay in one process, which trains what they share once, until another has nothing to do.
 test: .venv/authors
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore-glob 'tests/test_notebooks*.py'
-	$(BIN)/python -m pytest --numprocesses 2 tests/test_notebooks*.py
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/test_notebooks*.py
 
 test-slow: .venv/authors
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
