@@ -264,6 +264,12 @@ def test_regions_hold_the_mass_that_they_should():
         np.testing.assert_allclose(np.hypot(*line), np.sqrt(-2 * np.log(1 - held)))
 
 
+def test_a_gaussian_that_is_almost_a_line_has_an_ellipse():
+    line = plotting.mass_ellipse([0, 0], np.float32([[1, 1], [1, 1 - 1e-7]]), 0.5)  # which rounding leaves no width
+    np.testing.assert_allclose(np.abs(line[0]).max(), np.sqrt(2 * np.log(2)), rtol=1e-2)
+    np.testing.assert_allclose(line[0], line[1], atol=0.01)
+
+
 @pytest.mark.parametrize(
     ("bounds", "title"),
     [

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image, ImageDraw
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
@@ -18,6 +20,8 @@ from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line
 from lecture10_vae.utils.command_line import UserError, make_parser
 from lecture10_vae.utils.run import KEPT, Run, read_curves, read_flags, restore
+
+TEMPLATES = Path(__file__).resolve().parents[1] / "lectures" / "source" / "templates"
 
 
 def content(folder):
@@ -146,8 +150,9 @@ def test_finished_run_has_nothing_left_to_resume_and_another_flag_is_refused(cli
     assert list(tmp_path.iterdir()) == [folder]
 
 
-def test_any_kept_epoch_is_restored_also_from_a_moved_folder(climbed, tmp_path):
-    moved = shutil.copytree(climbed, tmp_path / "run").rename(tmp_path / "moved")
+def test_any_kept_epoch_is_restored_also_from_a_moved_folder(tmp_path):
+    climb(tmp_path / "run")
+    moved = (tmp_path / "run").rename(tmp_path / "moved")
     assert height_of(moved) == 3
     assert [height_of(moved, epoch) for epoch in range(4)] == [0, 1, 2, 3]
 
@@ -180,16 +185,42 @@ def test_weights_of_another_model_are_one_line(climbed, vae_run):
         height_of(vae_run.folder)
 
 
-def test_trained_vae_is_used_in_three_lines(vae_run, small_mnist):
+def test_trained_vae_is_used_in_three_lines_and_draws_anew(vae_run, small_mnist):
     curve = dict(read_curves(vae_run.folder / "test")["kl"])
-    for epoch in (0, 5, None):
-        with tf.Graph().as_default(), tf.Session() as session:
-            model = vae.build_graph()
-            restore(session, vae_run.folder, epoch)
-            feed = {model.images: small_mnist["test"].images}
-            assert session.run(model.kl, feed).mean() == pytest.approx(curve[12 if epoch is None else epoch], rel=1e-4)
-            draws = [session.run(model.code, feed) for _ in range(20)]
-        assert len({draw.tobytes() for draw in draws}) == 20
+    with tf.Graph().as_default():
+        model = vae.build_graph()
+        feed = {model.images: small_mnist["test"].images}
+        draws = []
+        for epoch in (0, 5, None):
+            with tf.Session() as session:
+                restore(session, vae_run.folder, epoch)
+                kl = session.run(model.kl, feed).mean()
+                assert kl == pytest.approx(curve[12 if epoch is None else epoch], rel=1e-4)
+                noise = (model.code - model.mean) / model.stddev
+                draws.append([session.run(noise, feed).round(3) for _ in range(20)])
+    assert len({draw.tobytes() for draw in draws[0]}) == 20
+    np.testing.assert_allclose(draws[0], draws[2], atol=0.01)  # each session begins the same sequence
+
+
+def test_notes_use_of_a_trained_model_runs_as_printed(vae_run, tmp_path, monkeypatch):
+    shutil.copytree(vae_run.folder, tmp_path / "runs" / "vae")
+    monkeypatch.chdir(tmp_path)
+    picture = Image.new("L", (60, 60), 255)
+    ImageDraw.Draw(picture).line([(20, 10), (40, 10), (25, 50)], fill=0, width=6)
+    picture.save("seven.png")
+    texts = (path.read_text(encoding="utf-8") for path in TEMPLATES.glob("*.md"))
+    (section,) = (text.partition("## Use a trained model\n")[2] for text in texts if "## Use a trained model\n" in text)
+    names = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", section.partition("\n## ")[0], re.DOTALL | re.MULTILINE):
+        exec(block, names)
+    assert (names["codes"].shape, names["bounds"].shape, names["pictures"].shape) == ((10, 2), (10,), (2, 28, 28))
+    with tf.Graph().as_default(), tf.Session() as session:
+        signature = tf.saved_model.load(session, ["serve"], "exported_vae").signature_def["serving_default"]
+        feed = {signature.inputs["images"].name: names["image"]}
+        code, decoded = (session.run(signature.outputs[name].name, feed) for name in ("code_mean", "decoded"))
+    expected = names["session"].run(names["model"].mean, {names["model"].images: names["image"]})
+    np.testing.assert_allclose(code, expected, atol=1e-5)
+    assert decoded.shape == (1, 28, 28)
 
 
 def test_start_from_begins_from_another_runs_weights(vae_run, on_small_mnist, tmp_path, monkeypatch):

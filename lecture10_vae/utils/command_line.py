@@ -2,7 +2,6 @@
 
 import argparse
 import inspect
-import math
 import os
 import re
 import sys
@@ -82,7 +81,7 @@ def _number(kind: type, name: str) -> Callable[[str], float]:
 
     def number(text: str) -> float:
         value, least, largest = kind(text), LEAST.get(name), LARGEST.get(name, 10**7)
-        if not (math.isfinite(value) and value <= largest and (value > 0 if least is None else value >= least)):
+        if not (value <= largest and (value > 0 if least is None else value >= least)):  # nor does nan come through
             span = f"above 0 and up to {largest:,}" if least is None else f"from {least} to {largest:,}"
             raise UserError(f"{flag(name)} {text}: give a number {span}.")
         return value
