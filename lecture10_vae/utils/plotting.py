@@ -147,8 +147,8 @@ def mass_ellipse(mean: np.ndarray, covariance: np.ndarray, held: float) -> np.nd
     """The line [2, 100] that holds so much of a Gaussian's mass."""
     angle = np.linspace(0, 2 * np.pi, 100)
     circle = np.sqrt(-2 * np.log(1 - held)) * np.stack([np.cos(angle), np.sin(angle)])
-    rounding = 1e-6 * np.trace(covariance) * np.eye(2)  # of a Gaussian that is almost a line
-    return np.asarray(mean)[:, np.newaxis] + np.linalg.cholesky(covariance + rounding) @ circle
+    variances, axes = np.linalg.eigh(covariance)  # has an answer, too, where rounding has left a Gaussian no width
+    return np.asarray(mean)[:, np.newaxis] + axes * np.sqrt(np.maximum(variances, 0)) @ circle
 
 
 def fill_posterior(axes, codes: np.ndarray, log_joint: np.ndarray, **style) -> None:
