@@ -191,12 +191,12 @@ def test_bound_is_what_samples_come_to(page, trained_vae, images):
 
 
 def fine_grid(posterior):
-    """An even grid over the codes that matter, float32 [200 * 200, 2], and the area that each stands for."""
+    """An even grid over the codes that matter, float32 [120 * 120, 2], and the area that each stands for."""
     heights = np.array(posterior["logJoint"])
     codes = np.array(posterior["codes"])[heights > heights.max() - 16]
     lowest, highest = codes.min(axis=0) - 0.05, codes.max(axis=0) + 0.05
-    axes = [np.linspace(low, high, 200, dtype=np.float32) for low, high in zip(lowest, highest, strict=True)]
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2), np.prod((highest - lowest) / 199)
+    axes = [np.linspace(low, high, 120, dtype=np.float32) for low, high in zip(lowest, highest, strict=True)]
+    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2), np.prod((highest - lowest) / 119)
 
 
 @pytest.fixture(scope="module")
@@ -341,11 +341,11 @@ def test_predictions_are_tensorflows_with_the_same_weights(page, trained_network
 
 def test_weights_are_drawn_from_q(page, trained_network):
     mean, stddev = trained_network.session.run([trained_network.model.mean, trained_network.model.stddev])
-    draws = page.evaluate("() => window.explorer.drawWeights(100, 5).map((draw) => [...draw])")
-    noise = (np.reshape(draws, (100, 784, 10)) - mean) / stddev
+    draws = page.evaluate("() => window.explorer.drawWeights(25, 5).map((draw) => [...draw])")
+    noise = (np.reshape(draws, (25, 784, 10)) - mean) / stddev
     assert noise.mean() == pytest.approx(0, abs=5 / np.sqrt(noise.size))
     assert noise.std() == pytest.approx(1, abs=5 / np.sqrt(2 * noise.size))
-    assert np.abs(np.corrcoef(noise.reshape(100, -1)[:2])[0, 1]) < 5 / np.sqrt(7_840)
+    assert np.abs(np.corrcoef(noise.reshape(25, -1)[:2])[0, 1]) < 5 / np.sqrt(7_840)
 
 
 def test_entropy_is_split_as_in_the_study(page):

@@ -1,5 +1,6 @@
 """The notes' exercises: each solution reaches the answer that the notes print, and both languages ask for each."""
 
+import functools
 import importlib
 import re
 import subprocess
@@ -18,6 +19,13 @@ from lectures.solutions.answers import ANSWERS, Answer, compare
 LECTURES = Path(__file__).resolve().parents[1] / "lectures"
 TEMPLATES = LECTURES / "source" / "templates"
 EXERCISES = [(section, name) for section, answers in ANSWERS.items() for name in answers]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _read_mnist_once():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mnist, "load", functools.cache(mnist.load))
+        yield
 
 
 @pytest.mark.parametrize(("section", "name"), EXERCISES)

@@ -23,16 +23,17 @@ CLASSIFIERS = {"regression": regression, "classification": classification}
 
 
 def history(run: Path) -> list[dict]:
-    """What a run's curves hold: for each epoch the seconds since the run's start, and the numbers of each part."""
+    """What a run has logged: for each epoch the seconds since the start, and the numbers of "train" and "test"."""
+    parts = {part: EventAccumulator(str(run / part), {"scalars": 0}) for part in ("train", "test")}
+    parts = {part: events.Reload() for part, events in parts.items() if (run / part).exists()}
     by_epoch = {}
-    for part in ("train", "test"):
-        if (run / part).exists():
-            events = EventAccumulator(str(run / part), {"scalars": 0}).Reload()
-            for name in events.Tags()["scalars"]:
-                for event in events.Scalars(name):
-                    seconds = event.wall_time - events.FirstEventTimestamp()
-                    epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": seconds})
-                    epoch.setdefault(part, {})[name] = event.value
+    for part, events in parts.items():
+        for name in events.Tags()["scalars"]:
+            for event in events.Scalars(name):
+                epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": event.wall_time})
+                epoch.setdefault(part, {})[name] = event.value
+    for epoch in by_epoch.values():
+        epoch["seconds"] -= next(iter(parts.values())).Tensors("flags")[0].wall_time
     return list(by_epoch.values())
 
 
