@@ -118,6 +118,7 @@ def main(
     flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     seen = train.first(10_000)  # as many as there are test images
+    print(f"The network of slides 27-29 on {train.describe()}. Test images; log_prob in nats:")
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(len(train), bayesian_bias, learning_rate, seed)
         summary = pictures.summarize(model)

@@ -100,6 +100,7 @@ def main(
     flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     seen = train.first(10_000)  # as many as there are test images
+    print(f"The regression of slide 18 on {train.describe()}. Test images; log_prob in nats:")
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(hidden_size, learn_stddev, learning_rate, seed)
         run = Run(__file__, logdir, flags)  # its folder, with FileWriters and a Saver

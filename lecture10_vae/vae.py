@@ -111,6 +111,7 @@ def main(
     flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     seen = train.first(10_000)  # as many as there are test images
+    print(f"The VAE of slides 22-26 on {train.describe()}, with grey pixels. Test images, in nats:")
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(code_size, hidden_size, learning_rate, seed)
         summary = pictures.summarize(model)  # for TensorBoard: the codes, samples and reconstructions

@@ -106,6 +106,7 @@ def main(
     flags = dict(locals())  # the arguments, which are recorded with the run
     train, test = mnist.load("train", data_dir).first(train_images), mnist.load("test", data_dir)
     train = replace(train, labels=np.arange(len(train), dtype=np.int32))  # an image's number in its label's place
+    print(f"Slide 7 on {train.describe()}, with grey pixels, each with a Q(z). In nats:")
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(len(train), hidden_size, learning_rate, seed)
         run = Run(__file__, logdir, flags, parts=["train"])  # its folder, with FileWriters and a Saver

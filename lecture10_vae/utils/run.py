@@ -52,12 +52,12 @@ class Run:
         _write_json(self.folder / "flags.json", self.flags)
         self._newest = tf.train.latest_checkpoint(str(self.folder))
         self._first = int(self._newest.rpartition("-")[2]) + 1 if self._newest else 0
-        self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
         suffix = f".{self._first}"  # a file is named by the second, and one of the same name would be overwritten
         self.writers = {part: tf.summary.FileWriter(self.folder / part, filename_suffix=suffix) for part in parts}
         for writer in self.writers.values():  # by this TensorBoard leaves out what an interrupted epoch has written
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), self._first)
-        self.writers[parts[0]].add_graph(tf.get_default_graph())
+        self.writers[parts[0]].add_graph(tf.get_default_graph())  # before the Saver adds its own to it
+        self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
         self.writers[parts[0]].add_summary(_describe(self.flags))
         self._started = time.perf_counter()
 
