@@ -77,7 +77,7 @@ lectures: .venv/authors
 
 # What the notes say of more than one seed; a seed that has been measured is kept
 experiments: .venv/ready
-	set -e; for experiment in $(EXPERIMENTS); do $(BIN)/python lecture10_vae/experiments/$$experiment.py; done
+	set -e; for experiment in $(EXPERIMENTS); do $(BIN)/python lecture10_vae/beyond/experiments/$$experiment.py; done
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
 # By worksteal a file's tests stay in one process, which trains what they share once, until another has nothing to do.

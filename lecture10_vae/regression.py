@@ -12,7 +12,7 @@ After 24 epochs, 15 seconds on two cores, the largest output is the digit on 97.
 over seeds 0 to 4; stddev 0.05). The number of epochs is chosen on the last 10,000 training images: after so many on
 the other 50,000 their labels had the highest log probability. A learned stddev takes the log probability of the test
 labels from -9.2 to 5.8 nats (seed 0), a number that is set by the floor of 0.2 under the stddev. One constant stddev,
-fitted on training images, gives more (experiments/learned_stddev.py).
+fitted on training images, gives more (beyond/experiments/learned_stddev.py).
 """
 
 from pathlib import Path

@@ -11,7 +11,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 SCRIPTS = sorted({*PACKAGE.glob("[!_]*.py")} - {PACKAGE / "tf1.py", PACKAGE / "each_batch.py"})
 
 LAYERS = {  # each may import itself, and those of a lower number
-    "tf1": 0, "each_batch": 1, "utils": 2, "studies": 3, "pictures": 4, "scripts": 5, "experiments": 6, "beyond": 6,
+    "tf1": 0, "each_batch": 1, "utils": 2, "studies": 3, "pictures": 4, "scripts": 5, "beyond": 6,
     "outside": 7,
 }  # fmt: skip
 OWN = {"lecture10_vae", "tests", "notebooks", "benchmarks", "lectures"}

@@ -14,7 +14,7 @@ from PIL import Image
 from scipy.stats import beta
 
 from lecture10_vae.beyond import pictures as beyond
-from lecture10_vae.experiments import two_layers
+from lecture10_vae.beyond.experiments import two_layers
 from lecture10_vae.pictures import amortized_inference, bayesian_network, distributions, lower_bound, vae
 from lecture10_vae.pictures.classification import draw_confusion, draw_outputs, draw_reliability
 from lecture10_vae.studies import calibration

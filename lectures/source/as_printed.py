@@ -11,7 +11,7 @@ import numpy as np
 
 from lecture10_vae import bayesian_network, vae
 from lecture10_vae.amortized_inference import load_vae
-from lecture10_vae.experiments.over_seeds import mean_and_stddev
+from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist

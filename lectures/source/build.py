@@ -44,7 +44,7 @@ RUNS = [  # folders in runs/lectures, made by `make lectures`
     "amortized_inference",
     "bayesian_network",
 ]
-EXPERIMENTS = [  # in lecture10_vae/experiments
+EXPERIMENTS = [  # in lecture10_vae/beyond/experiments
     "evidence_by_epoch",
     "amortization",
     "information",
@@ -93,7 +93,7 @@ def keep(path: Path, measure: Callable[[], dict]) -> dict:
 
 def measure_experiments() -> dict:
     """The experiments' numbers over seeds, by name."""
-    modules = {name: importlib.import_module(f"lecture10_vae.experiments.{name}") for name in EXPERIMENTS}
+    modules = {name: importlib.import_module(f"lecture10_vae.beyond.experiments.{name}") for name in EXPERIMENTS}
     return {name: module.main() for name, module in modules.items()}
 
 

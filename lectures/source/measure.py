@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lecture10_vae import classification, regression, vae
 from lecture10_vae.amortized_inference import load_vae
-from lecture10_vae.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
+from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
 from lecture10_vae.studies import calibration, codes
 from lecture10_vae.studies.training import train, train_epochs
 from lecture10_vae.tf1 import tf, tfd

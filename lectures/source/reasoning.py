@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 
 from lecture10_vae import bayesian_network, lower_bound, regression, vae, variational_inference
 from lecture10_vae.each_batch import each_batch
-from lecture10_vae.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
+from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
 from lecture10_vae.studies import bound_on_grid, calibration, evidence, gaps
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train

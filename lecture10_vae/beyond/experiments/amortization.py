@@ -4,7 +4,7 @@ The gap is the divergence KL[Q(z|x) || P(z|x)]. A part stays with the best diago
 approximation gap. The rest is the amortization gap (Cremer, Li, Duvenaud 2018), and has causes that can be told apart
 by training encoders on, and by looking at the images that they were trained on.
 
-    python lecture10_vae/experiments/amortization.py
+    python lecture10_vae/beyond/experiments/amortization.py
 
 Two minutes a seed, and half a minute more where vae.py has not been trained with it yet.
 """
@@ -15,13 +15,12 @@ from types import SimpleNamespace
 import numpy as np
 
 from lecture10_vae import vae
-from lecture10_vae.experiments import over_seeds, trained
+from lecture10_vae.beyond.experiments import over_seeds, trained
 from lecture10_vae.studies import evidence, gaussians
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.mnist import Dataset
 from lecture10_vae.utils.run import restore
 
 EPOCHS, EPOCHS_AFRESH = 10, 25  # more than the VAE's 15 by 10, or as many as both
@@ -44,27 +43,14 @@ def measure(seed: int) -> dict:
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph(seed=seed)
         restore(session, folder)
-        return measure_shares(session, model, data, parts, seed)
-
-
-def measure_shares(
-    session: tf.Session, model: SimpleNamespace, data: Dataset, parts: dict[str, np.ndarray], seed: int = 0
-) -> dict:
-    """What the encoder's gap on test images is made of: "shares" that add up to it, in nats; and each part's numbers.
-
-    Args:
-        model: a trained VAE. Its encoder is trained on.
-        data: to train the encoders on.
-        parts: images [N, 28, 28] of the parts "train", out of `data`, and "test".
-    """
-    posteriors = {part: {"encoder": encode(session, model, model.posterior, images)} for part, images in parts.items()}
-    wide = tf.make_template("wide_encoder", vae.make_encoder, hidden_size=WIDE)
-    for name, encoder, epochs in (("trained_on", model.encoder, EPOCHS), ("wide", wide, EPOCHS_AFRESH)):
-        posterior, optimize = build_training(model, encoder, steps=epochs * (len(data) // 100))
-        train(session, optimize, data, epochs, model.images, seed=seed)
-        for part, images in parts.items():
-            posteriors[part][name] = encode(session, model, posterior, images)
-    numbers = {part: measure_part(session, model, images, posteriors[part]) for part, images in parts.items()}
+        posteriors = {part: {"encoder": encode(session, model, model.posterior, parts[part])} for part in parts}
+        wide = tf.make_template("wide_encoder", vae.make_encoder, hidden_size=WIDE)
+        for name, encoder, epochs in (("trained_on", model.encoder, EPOCHS), ("wide", wide, EPOCHS_AFRESH)):
+            posterior, optimize = build_training(model, encoder, steps=epochs * (len(data) // 100))
+            train(session, optimize, data, epochs, model.images, seed=seed)
+            for part, images in parts.items():
+                posteriors[part][name] = encode(session, model, posterior, images)
+        numbers = {part: measure_part(session, model, images, posteriors[part]) for part, images in parts.items()}
     return {"shares": shares(numbers["train"]["gaps"], numbers["test"]["gaps"]), **numbers}
 
 
@@ -96,10 +82,9 @@ def measure_part(
     half_width = evidence.reach(posteriors["encoder"].mean)
     log_likelihood, _ = evidence.by_quadrature(session, model, images, half_width)
     bound = {name: gaussians.bounds(session, model, images, posterior) for name, posterior in posteriors.items()}
-    own = refit_each(session, model, images, posteriors["encoder"])
     gain = {
-        name: np.maximum(gaussians.bounds(session, model, images, each) - bound["encoder"], 0)
-        for name, each in own.items()
+        name: np.maximum(gaussians.bounds(session, model, images, own) - bound["encoder"], 0)
+        for name, own in refit_each(session, model, images, posteriors["encoder"]).items()
     }
     bound["best"] = bound["encoder"] + gain["both"]
     return {

@@ -5,7 +5,7 @@
 I(x; z) is the mutual information of an image, each being as likely, and its code; Q(z), the aggregate posterior, is how
 the codes of all images are distributed. (Hoffman, Johnson 2016: "ELBO surgery".)
 
-    python lecture10_vae/experiments/information.py
+    python lecture10_vae/beyond/experiments/information.py
 
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """
@@ -17,24 +17,17 @@ import numpy as np
 from scipy.special import xlogy
 from scipy.stats import norm
 
-from lecture10_vae import vae
-from lecture10_vae.experiments import over_seeds, trained
+from lecture10_vae.beyond.experiments import over_seeds, trained
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.run import restore
 
 STDDEVS = 8.0  # how far from a Gaussian's mean the grid reaches; outside are 1e-15 of its mass
 
 
 def measure(seed: int) -> dict:
     """The mean divergence as mutual information and the aggregate's divergence, on all test images, by epoch."""
-    images, by_epoch = mnist.load("test").images, []
-    folder = trained.vae_folder(seed)
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = vae.build_graph(seed=seed)
-        for epoch in trained.EPOCHS:
-            restore(session, folder, epoch)
-            by_epoch.append(measure_information(session, model, images))
+    images = mnist.load("test").images
+    by_epoch = [measure_information(session, model, images) for session, model in trained.by_epoch(seed)]
     return {"epochs": trained.EPOCHS, "test": over_seeds.in_columns(by_epoch)}
 
 

@@ -1,6 +1,6 @@
 """Slides 17-18: what a network's learned stddev is worth beside one constant stddev, the best there is.
 
-    python lecture10_vae/experiments/learned_stddev.py
+    python lecture10_vae/beyond/experiments/learned_stddev.py
 
 A minute a seed.
 """
@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from lecture10_vae import regression
-from lecture10_vae.experiments import over_seeds
+from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting

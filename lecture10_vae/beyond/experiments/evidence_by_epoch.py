@@ -1,6 +1,6 @@
 """Slide 6 while the decoder learns, too: what training does to ln P(x), to the bound, and to the gap between them.
 
-    python lecture10_vae/experiments/evidence_by_epoch.py
+    python lecture10_vae/beyond/experiments/evidence_by_epoch.py
 
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """
@@ -10,27 +10,21 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lecture10_vae import vae
-from lecture10_vae.experiments import over_seeds, trained
+from lecture10_vae.beyond.experiments import over_seeds, trained
 from lecture10_vae.studies import evidence, gaussians
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.run import restore
 
 
 def measure(seed: int) -> dict:
     """ln P(x), the bound and the gap on training and on test images, at the epochs of slide 26."""
     parts = {part: mnist.load(part).first(trained.IMAGES).images for part in ("train", "test")}
-    by_epoch = {part: [] for part in parts}
-    folder = trained.vae_folder(seed)
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = vae.build_graph(seed=seed)
-        for epoch in trained.EPOCHS:
-            restore(session, folder, epoch)
-            for part, images in parts.items():
-                by_epoch[part].append(measure_gap(session, model, images))
-    return {"epochs": trained.EPOCHS} | {part: over_seeds.in_columns(rows) for part, rows in by_epoch.items()}
+    by_epoch = [
+        {part: measure_gap(session, model, images) for part, images in parts.items()}
+        for session, model in trained.by_epoch(seed)
+    ]
+    return {"epochs": trained.EPOCHS} | over_seeds.in_columns(by_epoch)
 
 
 def measure_gap(session: tf.Session, model: SimpleNamespace, images: np.ndarray) -> dict[str, float]:

@@ -7,7 +7,7 @@ difference, and the weights are correlated in the posterior. A diagonal Gaussian
 a Gaussian itself, of precision L, the best diagonal one has the variances 1 / L_ii, and these are never larger than
 the true ones, (L^-1)_ii (Bishop 2006, section 10.1.2): for two weights of correlation r, by a factor of 1 - r^2.
 
-    python lecture10_vae/experiments/mean_field.py
+    python lecture10_vae/beyond/experiments/mean_field.py
 
 Five seconds a seed.
 """
@@ -17,7 +17,7 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lecture10_vae.experiments import over_seeds
+from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies.evidence import code_grid, log_integral
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
@@ -36,20 +36,20 @@ def measure(seed: int) -> dict:
     return measure_posterior(*two_pixels(mnist.load("train"), seed=seed), seed=seed)
 
 
-def two_pixels(data: mnist.Dataset, count: int = 100, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """`count` images of the two digits, drawn from the data set.
+def two_pixels(data: mnist.Dataset, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """A hundred images of the two digits, drawn from the data set.
 
     Returns:
-        inputs: their two pixels, less the mean and by the stddev of all those digits: float32 [count, 2].
-        labels: float32 [count].
+        inputs: their two pixels, less the mean and by the stddev of all those digits: float32 [100, 2].
+        labels: float32 [100].
     """
     pixels = data.images[np.isin(data.labels, DIGITS)][:, *PIXELS]
     labels = data.labels[np.isin(data.labels, DIGITS)] == DIGITS[1]
-    chosen = np.random.default_rng(seed).choice(len(labels), count, replace=False)
+    chosen = np.random.default_rng(seed).choice(len(labels), 100, replace=False)
     return ((pixels - pixels.mean(axis=0)) / pixels.std(axis=0))[chosen], labels[chosen].astype(np.float32)
 
 
-def build_graph(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = False, seed: int = 0):
+def build_graph(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool, seed: int) -> SimpleNamespace:
     """Slide 11's bound for inputs [N, 2] and labels [N], as a static graph. Returns everything below by its name."""
     tf.set_random_seed(seed)
     prior = tfd.MultivariateNormalDiag(tf.zeros([2]))
@@ -68,13 +68,13 @@ def build_graph(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = 
     return SimpleNamespace(**locals())
 
 
-def fit(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool = False, steps: int = 1_000, seed: int = 0):
+def fit(inputs: np.ndarray, labels: np.ndarray, full_covariance: bool, seed: int):
     """Mean [2] and covariance [2, 2] of the Gaussian to which gradient ascent on the sampled bound comes."""
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(inputs, labels, full_covariance, seed)
         session.run(tf.global_variables_initializer())
-        for step in range(steps):  # a rate that falls to 0 lets the noise of the samples average out
-            session.run(model.optimize, {model.rate: 0.05 * (1 - step / steps)})
+        for step in range(1_000):  # a rate that falls to 0 lets the noise of the samples average out
+            session.run(model.optimize, {model.rate: 0.05 * (1 - step / 1_000)})
         return session.run([model.mean, model.covariance])
 
 

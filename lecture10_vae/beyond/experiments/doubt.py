@@ -5,7 +5,7 @@ them to the prior, at the optimizer's pace and not by what was seen. Noise every
 where digits have ink does not. The baseline is a handful of point estimates that differ in their seeds (an ensemble,
 Lakshminarayanan, Pritzel, Blundell 2017); their weights of blank pixels stay where they started.
 
-    python lecture10_vae/experiments/doubt.py
+    python lecture10_vae/beyond/experiments/doubt.py
 
 A minute a seed.
 """
@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import softmax
 
 from lecture10_vae import bayesian_network
-from lecture10_vae.experiments import over_seeds
-from lecture10_vae.experiments.two_layers import build_point_estimate
+from lecture10_vae.beyond.experiments import over_seeds
+from lecture10_vae.beyond.experiments.two_layers import build_point_estimate
 from lecture10_vae.studies import uncertainty
 from lecture10_vae.studies.training import train, train_epochs
 from lecture10_vae.tf1 import tf

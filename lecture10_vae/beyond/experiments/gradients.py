@@ -10,7 +10,7 @@
 
 All have the bound's gradient as their mean. Which is the least noisy depends on where Q is.
 
-    python lecture10_vae/experiments/gradients.py
+    python lecture10_vae/beyond/experiments/gradients.py
 
 Half a minute a seed.
 """
@@ -21,8 +21,8 @@ from types import SimpleNamespace
 import numpy as np
 
 from lecture10_vae import lower_bound
-from lecture10_vae.experiments import over_seeds
-from lecture10_vae.experiments.mean_field import FAMILIES
+from lecture10_vae.beyond.experiments import over_seeds
+from lecture10_vae.beyond.experiments.mean_field import FAMILIES
 from lecture10_vae.studies import bound_on_grid, evidence
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, plotting
@@ -48,7 +48,7 @@ def measure(seed: int) -> dict:
             model = lower_bound.build_graph(full_covariance, seed=seed)
             gradients = build_gradients(model)
             session.run(tf.global_variables_initializer())
-            numbers[family] = measure_places(session, model, gradients, *evidence.code_grid(), DRAWS)
+            numbers[family] = measure_places(session, model, gradients)
     return numbers
 
 
@@ -66,19 +66,8 @@ def build_gradients(model: SimpleNamespace) -> SimpleNamespace:
     return SimpleNamespace(**locals())
 
 
-def measure_places(
-    session: tf.Session,
-    model: SimpleNamespace,
-    gradients: SimpleNamespace,
-    codes: np.ndarray,
-    cell: float,
-    draws: int,
-) -> dict[str, dict]:
+def measure_places(session: tf.Session, model: SimpleNamespace, gradients: SimpleNamespace) -> dict[str, dict]:
     """The noise of gradients and of slide 6's forms, for Q as it is, "start", and for its family's "best".
-
-    Args:
-        codes, cell: a grid of codes.
-        draws: single samples of Q, for each place.
 
     Returns:
         What `compare` says; for each estimate but the path, score_ratio and so on, of its variances to the path's; and
@@ -87,26 +76,20 @@ def measure_places(
     numbers = {}
     for place in PLACES:
         if place == "best":
+            codes, cell = evidence.code_grid()
             log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
             best = bound_on_grid.best_in_family(log_joint, codes, cell, model.full_covariance)
             bound_on_grid.place(session, best.mean, best.covariance)
-        numbers[place] = compare(session, model, gradients, codes, cell, draws)
+        numbers[place] = compare(session, model, gradients)
         for name in ESTIMATES.keys() - {"path"}:
             ratio = np.divide(numbers[place][f"{name}_variance"], numbers[place]["path_variance"])
             numbers[place][f"{name}_ratio"] = ratio.tolist()
-        forms = session.run(model.forms, {model.num_samples: draws})
+        forms = session.run(model.forms, {model.num_samples: DRAWS})
         numbers[place]["form_variance"] = np.var(forms, axis=1, dtype=np.float64).tolist()
     return numbers
 
 
-def compare(
-    session: tf.Session,
-    model: SimpleNamespace,
-    gradients: SimpleNamespace,
-    codes: np.ndarray,
-    cell: float,
-    draws: int,
-) -> dict[str, list[float]]:
+def compare(session: tf.Session, model: SimpleNamespace, gradients: SimpleNamespace) -> dict[str, list[float]]:
     """The bound's gradient by each of the estimates from single samples, beside that of the integral over a grid.
 
     Returns:
@@ -115,7 +98,7 @@ def compare(
     """
     fetches = [gradients.path, gradients.path_of_first_form, gradients.score, model.forms[0]]
     sample = session.make_callable(fetches, [model.num_samples])
-    each = [sample(1) for _ in range(draws)]
+    each = [sample(1) for _ in range(DRAWS)]
     path, path_of_first_form, score, value = (
         np.array([np.hstack(one[i]) for one in each], np.float64) for i in range(4)
     )
@@ -126,10 +109,11 @@ def compare(
         "score": value * score,
         "score_with_baseline": (value - fit_baseline(value, score)) * score,
     }
+    codes, cell = evidence.code_grid()
     compared = {"exact": np.hstack(session.run(gradients.integral, {model.code: codes})) * cell}
     for name, gradient in estimates.items():
         compared[f"{name}_mean"], compared[f"{name}_variance"] = gradient.mean(axis=0), gradient.var(axis=0)
-        compared[f"{name}_error"] = gradient.std(axis=0) / np.sqrt(draws)
+        compared[f"{name}_error"] = gradient.std(axis=0) / np.sqrt(DRAWS)
     return {name: numbers.tolist() for name, numbers in compared.items()}
 
 

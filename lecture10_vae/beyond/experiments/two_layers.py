@@ -3,7 +3,7 @@
 Is it right more often, better calibrated? Is it less sure of what it is not right about: of turned digits, of images of
 other kinds? And which of its weights can go?
 
-    python lecture10_vae/experiments/two_layers.py
+    python lecture10_vae/beyond/experiments/two_layers.py
 
 Half a minute a seed. On test digits the plain layer is as good. The Bayesian one's draws disagree about images that
 have ink where digits have none, and by its stddevs more weights can go than by their size alone.
@@ -16,7 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from lecture10_vae import bayesian_network
-from lecture10_vae.experiments import over_seeds
+from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies import pruning, uncertainty
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
@@ -54,7 +54,7 @@ def measure(seed: int) -> dict:
         }
 
 
-def build_point_estimate(images: tf.Tensor, label: tf.Tensor, learning_rate: float = 1e-3) -> SimpleNamespace:
+def build_point_estimate(images: tf.Tensor, label: tf.Tensor) -> SimpleNamespace:
     """A plain layer on a model's images [N, 28, 28] and labels [N]. Returns everything below by its name."""
     with tf.variable_scope("point_estimate"):
         logit = tf.layers.dense(tf.layers.flatten(images), 10, name="logit")  # [N, 10]
@@ -62,7 +62,7 @@ def build_point_estimate(images: tf.Tensor, label: tf.Tensor, learning_rate: flo
         log_prob = tf.reduce_mean(dist.log_prob(label))  # [], nats
         probability = dist.probs_parameter()  # [N, 10]
         kernel, bias = tf.trainable_variables("point_estimate/logit")  # [784, 10], [10]
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-log_prob)
+        optimize = tf.train.AdamOptimizer(1e-3).minimize(-log_prob)
     return SimpleNamespace(**locals())
 
 
@@ -95,7 +95,7 @@ def under_rotation(
             prediction = predict(turned)
             accuracy = np.mean(prediction.mean(axis=0).argmax(axis=1) == labels)
             rows[name].append({"accuracy": accuracy} | uncertainty.split_entropy(prediction).means())
-    return {name: {key: [row[key] for row in own] for key in own[0]} for name, own in rows.items()}
+    return {name: over_seeds.in_columns(own) for name, own in rows.items()}
 
 
 def measure_pruning(
