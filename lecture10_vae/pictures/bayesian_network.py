@@ -31,13 +31,8 @@ def by_class(weights: tf.Tensor) -> tf.Tensor:
 
 
 def draw(session: tf.Session, model: SimpleNamespace, prediction: np.ndarray, test: Dataset, folder: Path) -> None:
-    """weights.png, reliability.png and doubtful.png.
-
-    Args:
-        prediction: for the test images, [draws, N, 10].
-    """
-    mean, stddev = session.run([model.mean, model.stddev])
-    plotting.save(draw_weights(mean[:784], stddev[:784]), folder / "weights.png")
+    """weights.png, reliability.png and doubtful.png, of the test images' prediction [draws, N, 10]."""
+    plotting.save(draw_weights(*session.run([model.mean, model.stddev])), folder / "weights.png")
     reliability = calibration.reliability(prediction.mean(axis=0), test.labels)
     plotting.save(draw_reliability({"averaged over draws": reliability}), folder / "reliability.png")
     plotting.save(draw_doubtful(prediction, test), folder / "doubtful.png")
@@ -57,24 +52,26 @@ def draw_doubtful(prediction: np.ndarray, test: Dataset):
 
 
 def draw_weights(mean: np.ndarray, stddev: np.ndarray):
-    """The mean and the stddev of weights [784, 10], each as ten pictures, one for each class."""
+    """The mean and the stddev of the weights, each as ten pictures, one for each class.
+
+    Args:
+        mean, stddev: [784, 10], or [785, 10] with a Bayesian bias, which is left out.
+    """
     from matplotlib.colors import LinearSegmentedColormap
 
-    limit = np.quantile(np.abs(mean), 0.995)
+    limit = np.quantile(np.abs(mean[:784]), 0.995)
     for_or_against = LinearSegmentedColormap.from_list("", [plotting.BLUE, "white", plotting.ORANGE])
+    rows = (("mean", mean, for_or_against, -limit, limit, "both"), ("stddev", stddev, "viridis", 0, 1, "neither"))
     with plotting.new_picture(16, 4.6) as picture:
         axes = picture.subplots(2, 1, sharex=True)
-        for axis, name, values, colors, least in zip(
-            axes, ("mean", "stddev"), (mean, stddev), (for_or_against, "viridis"), (-limit, 0), strict=True
-        ):
-            most = limit if least else 1
-            pictures = plotting.tile(values.T.reshape(10, 28, 28), columns=10)
+        for axis, (name, values, colors, least, most, extend) in zip(axes, rows, strict=True):
+            pictures = plotting.tile(values[:784].T.reshape(10, 28, 28), columns=10)
             shown = axis.imshow(pictures, cmap=colors, vmin=least, vmax=most, interpolation="nearest")
             axis.set(yticks=[], ylabel=name)
             axis.spines[:].set_visible(False)
             for edge in range(28, 280, 28):
                 axis.axvline(edge - 0.5, color="white", linewidth=3)
-            picture.colorbar(shown, ax=axis, aspect=8, pad=0.01, extend="both" if least else "neither")
+            picture.colorbar(shown, ax=axis, aspect=8, pad=0.01, extend=extend)
         axes[0].set_title("What each pixel says for a digit (orange) or against it (blue), and how unsure that is")
         axes[0].tick_params("x", length=0)
         axes[1].set(xticks=28 * np.arange(10) + 13.5, xticklabels=range(10), xlabel="digit")

@@ -33,7 +33,7 @@ def log_joint(session: tf.Session, model: SimpleNamespace, images: np.ndarray, c
     """ln P(x,z) in nats, [K, N], of images [N, 28, 28] with K codes each, [K, N, 2], whose prior is N(0, I)."""
     feeds = ({model.images: images, model.code: code} for code in codes)
     log_likelihood = np.array([session.run(model.reconstruction, feed) for feed in feeds])
-    return log_likelihood - (codes**2 + np.log(2 * np.pi)).sum(axis=-1) / 2
+    return log_likelihood + evidence.log_prior(codes)
 
 
 def bounds(session, model, images: np.ndarray, posterior: Gaussian, points: int = 8) -> np.ndarray:

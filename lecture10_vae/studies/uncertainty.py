@@ -75,17 +75,14 @@ def on_unfamiliar(predict: Predictor, familiar: np.ndarray, unfamiliar: dict[str
         unfamiliar: images of each set [N, 28, 28].
     """
     known = split_entropy(familiar)
-    compared = {name: compare(known, predict(images)) for name, images in unfamiliar.items()}
-    return {"test digits": known.means()} | compared
-
-
-def compare(known: Entropy, prediction: np.ndarray) -> dict[str, float]:
-    """Mean entropies of a prediction of unfamiliar images, and how well they tell those from the familiar ones."""
-    entropy = split_entropy(prediction)
-    return entropy.means() | {
-        "separation_by_entropy": separation(known.entropy, entropy.entropy),
-        "separation_by_mutual_information": separation(known.mutual_information, entropy.mutual_information),
-    }
+    numbers = {"test digits": known.means()}
+    for name, images in unfamiliar.items():
+        entropy = split_entropy(predict(images))
+        numbers[name] = entropy.means() | {
+            "separation_by_entropy": separation(known.entropy, entropy.entropy),
+            "separation_by_mutual_information": separation(known.mutual_information, entropy.mutual_information),
+        }
+    return numbers
 
 
 def separation(familiar: np.ndarray, unfamiliar: np.ndarray) -> float:

@@ -44,14 +44,6 @@ def measure(seed: int) -> dict:
     return numbers
 
 
-def best_stddev(squared_error: float) -> float:
-    """The constant stddev of ten outputs whose squared error, summed over them, has this mean.
-
-    The derivative of -error / (2 stddev^2) - 10 ln stddev is 0 where stddev^2 is a tenth of the error.
-    """
-    return np.sqrt(squared_error / 10)
-
-
 def log_prob(squared_error: float, stddev: float) -> float:
     """ln P(label|inputs) in nats, in the mean, with a constant stddev of the ten outputs."""
     return -squared_error / (2 * stddev**2) - 5 * np.log(2 * np.pi * stddev**2)
@@ -71,7 +63,8 @@ def measure_network(
     fetches = [model.mean, model.log_prob, model.stddev, model.squared_error]
     mean, log_probs, stddev, test_error = session.run(fetches, {model.images: test.images, model.digit: test.labels})
     train_error = session.run(model.squared_error, {model.images: data.images, model.digit: data.labels})
-    constant = best_stddev(train_error.mean(dtype=np.float64))
+    # The derivative of -error / (2 stddev^2) - 10 ln stddev is 0 where stddev^2 is a tenth of the error
+    constant = np.sqrt(train_error.mean(dtype=np.float64) / 10)
     return {
         "accuracy": np.mean(mean.argmax(axis=1) == test.labels),
         "log_prob_nats": log_probs.mean(dtype=np.float64),

@@ -9,7 +9,6 @@ Half a minute a seed. On test digits the plain layer is as good. The Bayesian on
 have ink where digits have none, and by its stddevs more weights can go than by their size alone.
 """
 
-from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -73,8 +72,7 @@ def predict_point_estimate(session: tf.Session, point: SimpleNamespace, images: 
 
 def measure_doubt(predictors: dict[str, uncertainty.Predictor], test: mnist.Dataset) -> dict:
     """By name each predictor's scores and mean confidence on the test images; "rotation" and "unfamiliar"."""
-    numbers = {"rotation": {"degrees": DEGREES} | under_rotation(predictors, test.images, test.labels, DEGREES)}
-    numbers["unfamiliar"] = {}
+    numbers = {"rotation": {"degrees": DEGREES} | under_rotation(predictors, test), "unfamiliar": {}}
     for name, predict in predictors.items():
         prediction = predict(test.images)
         confidence = prediction.mean(axis=0).max(axis=1).mean()
@@ -84,16 +82,14 @@ def measure_doubt(predictors: dict[str, uncertainty.Predictor], test: mnist.Data
     return numbers
 
 
-def under_rotation(
-    predictors: dict[str, uncertainty.Predictor], images: np.ndarray, labels: np.ndarray, degrees: Iterable[float]
-) -> dict[str, dict]:
-    """Each predictor's accuracy and mean entropies, a list each, on images [N, 28, 28] turned by each of degrees."""
+def under_rotation(predictors: dict[str, uncertainty.Predictor], test: mnist.Dataset) -> dict[str, dict]:
+    """Each predictor's accuracy and mean entropies, a list each, on the test images turned by each of DEGREES."""
     rows = {name: [] for name in predictors}
-    for angle in degrees:
-        turned = uncertainty.turn(images, angle)
+    for angle in DEGREES:
+        turned = uncertainty.turn(test.images, angle)
         for name, predict in predictors.items():
             prediction = predict(turned)
-            accuracy = np.mean(prediction.mean(axis=0).argmax(axis=1) == labels)
+            accuracy = np.mean(prediction.mean(axis=0).argmax(axis=1) == test.labels)
             rows[name].append({"accuracy": accuracy} | uncertainty.split_entropy(prediction).means())
     return {name: over_seeds.in_columns(own) for name, own in rows.items()}
 
