@@ -19,8 +19,9 @@ import numpy as np
 import psutil
 
 from lecture10_vae import vae
-from lecture10_vae.beyond import iwae, local_cluster
-from lecture10_vae.tf1 import each_batch, tf
+from lecture10_vae.beyond import cluster, iwae, local_cluster
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 
 HERE = Path(__file__).resolve().parent
@@ -39,11 +40,10 @@ LINKS = {"1 Gbit/s": 1e9 / 8, "10 Gbit/s": 1e10 / 8, "100 Gbit/s": 1e11 / 8}  # 
 
 
 def build_graph(name: str, seed: int = 0) -> SimpleNamespace:
-    """A model with what iwae.py's has: the rate as a tensor, and the bound by that name."""
+    """A model with what iwae.py's has for training: the images, the rate as a tensor, and the step."""
     if MODELS[name]:
         return iwae.build_graph(MODELS[name], seed=seed)
-    model = vae.build_graph(seed=seed)
-    return SimpleNamespace(**vars(model) | {"learning_rate": tf.constant(1e-3), "bound": model.elbo})
+    return SimpleNamespace(**vars(vae.build_graph(seed=seed)) | {"learning_rate": tf.constant(1e-3)})
 
 
 def dataset() -> mnist.Dataset:
@@ -52,28 +52,18 @@ def dataset() -> mnist.Dataset:
 
 
 class Clock:
-    """In a Run's place: notes the time, the steps and the bytes so far after every STEPS steps, for SECONDS."""
-
-    history = ()
+    """Notes the time, the steps and the bytes so far after every STEPS steps, for SECONDS."""
 
     def __init__(self):
         self.marks = []
 
-    def newest(self) -> None:
-        """There is no checkpoint."""
-
-    def advance(self, images: int) -> None:
-        """There is no bar."""
-
-    def epochs(self, session, epochs: int, images: int, slide: list):
-        """Yields epochs until the time is up; the last is the one that ends the cluster."""
-        epoch = 0
+    def epochs(self):
+        """Yields epochs of STEPS steps until the time is up."""
         while len(self.marks) < 3 or self.marks[-1][0] - self.marks[1][0] < SECONDS:
-            yield epoch
-            epoch += 1
+            yield len(self.marks)
 
-    def mark(self, session, model: SimpleNamespace, epoch: int) -> None:
-        self.marks.append((time.perf_counter(), int(session.run(model.step)), loopback_bytes(), server_seconds()))
+    def mark(self, steps: int) -> None:
+        self.marks.append((time.perf_counter(), steps, loopback_bytes(), server_seconds()))
 
     def summarize(self) -> dict[str, float]:
         """From the second mark on: the first steps are slow."""
@@ -100,40 +90,35 @@ def server_seconds() -> float:
 
 
 def take_part(name: str) -> None:
-    """What a process of a cluster does; the chief prints its measurements as JSON."""
-    from lecture10_vae.beyond import cluster
-
-    task = cluster.join()
-    if task.is_parameter_server:
-        task.serve()
-        return
-    training = (lambda seed: build_graph(name, seed), dataset(), BATCH_SIZE, 10**6, lambda epoch: 1e-3, 0)
-    if not task.is_chief:
-        task.train(*training)
-        return
-    clock = Clock()
-    task.train(*training, clock, clock.mark)
-    print(json.dumps(clock.summarize()))
+    """What a process of a cluster does; the chief prints its measurements as JSON, and is waited for."""
+    task = cluster.read_config(os.environ["TF_CONFIG"])
+    server = cluster.start_server(task)
+    if task.job == "ps":
+        server.join()
+    model, data, clock = cluster.build_graph(task, lambda seed: build_graph(name, seed), seed=0), dataset(), Clock()
+    flags = {"seed": 0, "batch_size": BATCH_SIZE, "learning_rate": 1e-3, "epochs": 10**6}
+    with cluster.open_session(task, server) as session:
+        if task.job == "worker":
+            cluster.train(session, model, data, flags, until=10**6)
+        session.run(model.initialize)
+        for epoch in clock.epochs():
+            cluster.train(session, model, data, flags, until=epoch)
+            clock.mark(int(session.run(model.step)))
+    print(json.dumps(clock.summarize()), flush=True)
 
 
 def alone(name: str, way: str) -> dict[str, float]:
     """The same measurement of one process, without servers."""
     data, clock = dataset(), Clock()
+    together = STEPS if way == "compiled" else 1
     with tf.Graph().as_default(), tf.Session() as session:
         model = build_graph(name)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28])
-        feeds = {model.images: pixels} | ({model.learning_rate: model.learning_rate} if MODELS[name] else {})
-        compiled = each_batch(model.optimize, BATCH_SIZE, feeds) if way == "compiled" else None
+        optimize = each_batch(model.optimize, BATCH_SIZE, [model.images]) if way == "compiled" else model.optimize
         session.run(tf.global_variables_initializer())
-        for epoch in clock.epochs(session, 0, 0, []):
-            together = STEPS if way == "compiled" else 1
+        for epoch in clock.epochs():
             for i, batch in enumerate(mnist.batches(data, BATCH_SIZE, epoch, together)):
-                binary = mnist.binarize(batch.pixels, [epoch, i])
-                if way == "compiled":
-                    session.run(compiled, {pixels: binary})
-                else:
-                    session.run(model.optimize, {model.images: binary / np.float32(255)})
-            clock.mark(session, model, epoch)
+                session.run(optimize, {model.images: mnist.binarize(batch.pixels, [epoch, i])})
+            clock.mark(STEPS * (epoch + 1))
         parameters = sum(variable.shape.num_elements() for variable in tf.trainable_variables())
     return {"steps_per_second": clock.summarize()["steps_per_second"], "parameters": parameters}
 
@@ -156,7 +141,7 @@ def together(name: str, workers: int) -> dict[str, float]:
         for index in range(workers - 1):
             start("worker", index)
         chief = start("chief", 0, **{SERVER: str(server.pid)})
-        return json.loads(chief.communicate()[0].splitlines()[-1])
+        return json.loads(chief.stdout.read().splitlines()[-1])
 
 
 def measure(name: str) -> dict:

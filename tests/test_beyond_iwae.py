@@ -1,68 +1,57 @@
 """Burda et al. 2016: bounds, weights and ln P(x) against numpy, closed forms and quadrature; and a short training."""
 
-import json
-
 import numpy as np
 import pytest
 from scipy.special import log_expit, logsumexp
 from scipy.stats import norm
 
-from lecture10_vae.beyond import iwae
-from lecture10_vae.studies import evidence, importance, training
+from lecture10_vae.beyond import importance, iwae
+from lecture10_vae.studies import evidence
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 from lecture10_vae.utils.command_line import UserError
+from lecture10_vae.utils.run import Run, read_curves
 
 
 @pytest.fixture(scope="module")
-def black_and_white(small_mnist):
-    """The first 2,000 training and 1,000 test images, each pixel black or white."""
-    return {part: some._replace(pixels=mnist.binarize(some.pixels, 0)) for part, some in small_mnist.items()}
-
-
-@pytest.fixture(scope="module")
-def trained(black_and_white):
-    """A model with a code of two dimensions, whose P(z|x) is not yet narrow after little training; and its session."""
+def trained(small_mnist):
+    """A session, its model with a code of two dimensions, whose P(z|x) is not yet narrow, and more of its graph."""
+    train, test = (mnist.binarize(small_mnist[part].pixels, 0) for part in ("train", "test"))
     with tf.Graph().as_default(), tf.Session() as session:
         model = iwae.build_graph(samples=5, code_size=2)
-        training.train(session, model.optimize, black_and_white["train"], 10, model.images)
-        yield session, model
+        log_weights = importance.build_graph(model, [model.images])
+        code = tf.placeholder(tf.float32, [None, None, 2])
+        logit = model.decoder(code).distribution.logits
+        session.run(tf.global_variables_initializer())
+        session.graph.finalize()  # so that no measurement adds to it
+        for _ in range(10):
+            for images in np.split(train, 20):
+                session.run(model.optimize, {model.images: images})
+        yield session, model, log_weights, lambda given: session.run(logit, {code: given}), test
 
 
-def log_weights_by_hand(session, model, images, code):
-    """ln P(x|z) + ln P(z) - ln Q(z|x) in numpy from logits, means and stddevs, [samples, N]."""
-    fetches = [model.posterior.mean(), model.posterior.stddev()]
-    mean, stddev = session.run(fetches, {model.images: images})
-    logit = session.run(model.decoder(tf.constant(code)).distribution.logits)
-    likelihood = (log_expit(np.where(images == 1, logit, -logit))).sum(axis=(2, 3))
-    return likelihood + norm.logpdf(code).sum(axis=2) - norm.logpdf(code, mean, stddev).sum(axis=2)
-
-
-def test_weights_and_bounds_are_those_of_the_paper(trained, black_and_white):
-    session, model = trained
-    images = black_and_white["test"].images[:30]
-    fetches = [model.code, model.log_weight, model.elbo, model.bound]
-    code, log_weight, elbo, bound = session.run(fetches, {model.images: images})
+def test_weights_and_bounds_are_those_of_the_paper(trained):
+    session, model, _, decode, test = trained
+    fetches = [model.code, model.mean, model.stddev, model.log_weight, model.elbo, model.bound]
+    images = test[:30]
+    code, mean, stddev, log_weight, elbo, bound = session.run(fetches, {model.images: images})
     assert code.shape == (5, 30, 2)
-    np.testing.assert_allclose(log_weight, log_weights_by_hand(session, model, images, code), rtol=1e-5)
+    logit = decode(code)
+    likelihood = log_expit(np.where(images == 1, logit, -logit)).sum(axis=(2, 3))
+    by_hand = likelihood + norm.logpdf(code).sum(axis=2) - norm.logpdf(code, mean, stddev).sum(axis=2)
+    np.testing.assert_allclose(log_weight, by_hand, rtol=1e-5)
     np.testing.assert_allclose(elbo, log_weight.mean(axis=0), rtol=1e-6)
     np.testing.assert_allclose(bound, np.log(np.exp(log_weight.astype(float)).mean(axis=0)), rtol=1e-6)
 
 
-def log_likelihood_by_quadrature(session, model, images):
-    """ln P(x) of images by a sum over a grid of codes, [N]."""
+def test_importance_sampling_gives_the_log_likelihood_of_a_grid_and_its_own_error(trained):
+    session, model, log_weights, decode, test = trained
+    images = test[:90]  # no multiple of those that are weighed at a time
     codes, cell = evidence.code_grid(points=161)
-    logit = session.run(model.decoder(tf.constant(codes[:, np.newaxis])).distribution.logits).reshape(len(codes), 784)
-    prior = norm.logpdf(codes).sum(axis=1)
-    joint = images.reshape(-1, 784) @ logit.T + log_expit(-logit).sum(axis=1) + prior
-    return logsumexp(joint, axis=1) + np.log(cell)
-
-
-def test_importance_sampling_gives_the_log_likelihood_of_a_grid_and_its_own_error(trained, black_and_white):
-    session, model = trained
-    test = black_and_white["test"].first(100)
-    exact = log_likelihood_by_quadrature(session, model, test.images)
-    of_each = importance.estimate(session, model, test.pixels, 5_000, at_a_time=5)
+    grid_logit = decode(codes[:, np.newaxis]).reshape(len(codes), 784)
+    joint = images.reshape(-1, 784) @ grid_logit.T + log_expit(-grid_logit).sum(axis=1) + norm.logpdf(codes).sum(axis=1)
+    exact = logsumexp(joint, axis=1) + np.log(cell)
+    of_each = importance.estimate(session, log_weights, {model.images: images}, 5_000, at_a_time=5)
     error = np.sqrt((of_each.error**2).sum()) / len(exact)
     assert error < 0.02
     assert of_each.log_likelihood.mean() == pytest.approx(exact.mean(), abs=4 * error)
@@ -82,6 +71,7 @@ def test_error_of_a_mean_weight_is_its_spread_over_repetitions():
         bias = -(np.exp(0.7**2) - 1) / (2 * samples)
         assert estimate.mean() == pytest.approx(bias, abs=4 * estimate.std() / np.sqrt(2_000))
     assert of_each.elbo.mean() == pytest.approx(-(0.7**2) / 2, abs=0.01)
+    np.testing.assert_allclose(of_each.elbo_error, log_weights.std(axis=0, ddof=1) / 20, rtol=1e-6)
 
 
 def test_groups_average_before_the_logarithm():
@@ -92,16 +82,6 @@ def test_groups_average_before_the_logarithm():
 def test_active_units_are_those_whose_mean_moves_with_the_image():
     means = np.random.default_rng(0).normal(size=[1_000, 4]) * np.sqrt([1, 0.02, 0.005, 0]) + [0, 5, 5, 5]
     assert importance.active_units(means) == 2
-
-
-def test_pixels_become_white_as_often_as_they_are_grey():
-    grey = np.arange(256, dtype=np.uint8)
-    binary = mnist.binarize(np.tile(grey, (20_000, 1)), seed=0)
-    assert set(np.unique(binary)) == {0, 255}
-    chance = grey / 255
-    deviation = (binary == 255).mean(axis=0) - chance
-    assert np.abs(deviation).max() <= 4.5 * np.sqrt(chance * (1 - chance) / 20_000).max()
-    assert (deviation[[0, 255]] == 0).all()
 
 
 def test_rate_of_the_paper_falls_in_eight_steps_and_the_cosine_to_nothing():
@@ -116,45 +96,34 @@ def run(logdir, **options):
     return iwae.main(**{"test_images": 100, "importance_samples": 200, "logdir": logdir} | options)
 
 
-@pytest.fixture(scope="module")
-def finished(small_mnist, tmp_path_factory):
-    """The folder of a run on few images, and what it came to."""
-    logdir = tmp_path_factory.mktemp("runs") / "finished"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
-        return logdir, run(logdir, epochs=3)
+def test_a_stopped_run_goes_on_and_another_starts_from_its_weights(on_small_mnist, monkeypatch, tmp_path):
+    log = Run.log
 
+    def stop(run, session, epoch, **parts):
+        if epoch == last:
+            run.write(epoch, **parts)  # as far as it came
+            raise KeyboardInterrupt
+        log(run, session, epoch, **parts)
 
-@pytest.mark.slow
-def test_stopped_run_goes_on_to_the_same_numbers(finished, on_small_mnist, monkeypatch, tmp_path, capsys):
-    binarize, calls = mnist.binarize, iter(range(4))  # two of them for the measurements, one for an epoch
-    monkeypatch.setattr(mnist, "binarize", lambda *a: binarize(*a) if next(calls, None) is not None else exit())
-    with pytest.raises(SystemExit):
-        run(tmp_path / "run", epochs=3)
-    monkeypatch.setattr(mnist, "binarize", binarize)
-    assert run(tmp_path / "run", epochs=3) | {"seconds": 0} == finished[1] | {"seconds": 0}
-    assert "going on after epoch" in capsys.readouterr().out
-    assert json.loads((tmp_path / "run" / "results.json").read_text())["test_images"] == 100
+    monkeypatch.setattr(Run, "log", stop)
+    last = 2
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "run", epochs=3, plain=True)
+    with pytest.raises(UserError, match="--samples 1"):
+        run(tmp_path / "run", epochs=3, plain=True, samples=2)
+    last = None
+    numbers = run(tmp_path / "run", epochs=3, plain=True)
+    assert numbers["test_log_likelihood_nats"] > numbers["test_bound_nats"] + 1
     assert (tmp_path / "run" / "pictures" / "results.png").exists()
+    first = read_curves(tmp_path / "run" / "test")
+    assert [epoch for epoch, _ in first["bound"]] == [0, 1, 2, 3]
+    assert first["bound"][3][1] > first["bound"][2][1] > first["bound"][1][1]
 
-
-@pytest.mark.slow
-def test_run_starts_from_the_weights_of_another(finished, on_small_mnist, tmp_path):
-    run(tmp_path / "second", epochs=1, samples=5, start_from=finished[0])
-    first, second = (json.loads((path / "history.json").read_text()) for path in (finished[0], tmp_path / "second"))
-    assert second[0]["test"]["elbo"] == pytest.approx(first[-1]["test"]["elbo"], abs=0.5)  # by five codes and by one
-    config = json.loads((tmp_path / "second" / "config.json").read_text())["start_from"]
-    assert (config["samples"], config["epoch"], config["schedule"]) == (1, 3, "cosine, 3 epochs")
-
-
-def test_wrong_start_is_one_line_and_loses_nothing(finished, on_small_mnist, tmp_path):
-    (tmp_path / "empty").mkdir()
-    for start in ("none", "empty"):
-        with pytest.raises(UserError, match="holds no run of this model"):
-            run(finished[0], start_from=tmp_path / start, fresh=True)
-    with pytest.raises(UserError, match="is the logdir, too"):
-        run(finished[0], start_from=finished[0] / ".." / "finished", fresh=True)
-    assert json.loads((finished[0] / "results.json").read_text())["epochs"] == 3
+    last = 0
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path / "second", samples=5, plain=True, start_from=tmp_path / "run")
+    second = read_curves(tmp_path / "second" / "test")
+    assert second["elbo"][0][1] == pytest.approx(first["elbo"][3][1], abs=0.5)  # by five codes and by one
 
 
 def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
@@ -164,17 +133,7 @@ def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
     assert numbers["test_elbo_nats"] == pytest.approx(-110.4, abs=1)
 
 
-@pytest.mark.parametrize(
-    "flag",
-    [
-        {"objective": "elbo"},
-        {"schedule": "linear"},
-        {"test_images": 10_001},
-        {"importance_samples": 1},
-        {"importance_samples": 5, "samples": 10},
-    ],
-)
-def test_wrong_flag_is_one_line(flag, tmp_path):
-    with pytest.raises(UserError, match=next(iter(flag))):
-        run(tmp_path / "run", **flag)
+def test_fewer_codes_for_the_estimate_than_of_a_bound_are_refused(tmp_path):
+    with pytest.raises(UserError, match="importance-samples"):
+        run(tmp_path / "run", importance_samples=5, samples=10)
     assert not (tmp_path / "run").exists()

@@ -11,18 +11,20 @@ weight decay by a prior N(0, I). The pixels here are grey, as on the slides. So 
 not their values.
 
 After 100 epochs (seed 0) the bound on test images is -148.8 with 2 dimensions, -100.5 with 20, and -101.2 with 200, of
-which 22 are in use. Half an hour on two cores.
+which 22 are in use. Half an hour on two cores; rerun the command to resume.
 """
 
 from pathlib import Path
 
+import numpy as np
+
 from lecture10_vae import vae
-from lecture10_vae.pictures import beyond_aevb as pictures
-from lecture10_vae.studies import codes, importance
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
-from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.files import write_json
-from lecture10_vae.utils.run import Run, refuse_run
+from lecture10_vae.beyond import importance, models, pictures
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.studies import codes
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.run import Run, read_curves
 
 CODE_SIZES = (2, 3, 5, 10, 20, 200)  # the slides', and the paper's
 
@@ -32,48 +34,45 @@ def evaluated_epochs(epochs: int) -> set[int]:
     return {*range(min(epochs, 10)), *range(10, epochs, 10), epochs}
 
 
-def train_one(flags: dict, epochs: int, batch_size: int, logdir: Path, data: dict, fresh: bool) -> dict[str, object]:
-    """Trains the VAE of slides 22-26 in a folder of its own, or goes on with it there.
+def train_one(code_size: int, flags: dict, train: mnist.Dataset, test: mnist.Dataset, folder: Path) -> dict:
+    """Trains the VAE of slides 22-26 in a folder of its own, or resumes it there.
 
     Args:
-        flags: what `vae.build_graph` takes.
-        data: the parts "train" and "test" of the data set.
+        flags: of `main`.
 
     Returns:
-        The bound by images seen, and the trained model's numbers on test images.
+        The bound by training images seen, and the trained model's numbers on test images.
     """
-    train, test = data["train"], data["test"]
-    shown = {"train": train.first(10_000).images, "test": test.images}  # so many, that the two curves compare
-    config = flags | {"batch_size": batch_size, "pixels": "grey", "data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh, (vae.__file__,)) as run:
-        print(f"{flags['code_size']} code dimensions, {flags['hidden_size']} hidden units. Nats per test image:")
-        model = vae.build_graph(**flags)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels})
-        for epoch in run.epochs(session, epochs, len(train.pixels)):
-            if epoch > 0:  # epoch 0 is the untrained model
-                for batch in run.progress(mnist.batches(train, batch_size, [flags["seed"], epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels})
-            if epoch in evaluated_epochs(epochs):
-                for part, images in shown.items():
-                    run.write(part, epoch, vae.evaluate(session, model, images))
-            run.save(session, epoch)
-        numbers = codes.measure(session, model, test.images)
+    seed, batch_size, seen = flags["seed"], flags["batch_size"], train.first(10_000)  # as many as there are test images
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = vae.build_graph(code_size, flags["hidden_size"], flags["learning_rate"], seed)
+        run = Run(__file__, folder, {"code_size": code_size} | flags, resume=True)
+        if finished := models.read_results(run.folder):
+            return finished
+        # One session.run of `optimize` does the slide's step for each batch_size of the images that are fed
+        optimize = each_batch(model.optimize, batch_size, [model.images], flags["plain"])
+        session.run(tf.global_variables_initializer())
+        for epoch in run.epochs(session, flags["epochs"]):  # 0 to epochs, with a progress bar
+            if epoch > 0:  # 0 is before training
+                for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
+                    session.run(optimize, {model.images: batch.images})
+            parts = {"train": seen, "test": test} if epoch in evaluated_epochs(flags["epochs"]) else {}
+            run.log(session, epoch, **{part: vae.evaluate(session, model, parts[part].images) for part in parts})
+        divergences = np.sort(codes.divergences(session, model, test.images))[::-1]
+        numbers = codes.measure(session, model, test.images) | {"kl_by_dimension_nats": divergences.tolist()}
         numbers["active_units"] = importance.active_units(session.run(model.mean, {model.images: test.images}))
-        numbers["kl_by_dimension_nats"] = sorted(codes.divergences(session, model, test.images).tolist(), reverse=True)
-    return summarize(run.history, len(train.pixels)) | numbers
+        return run.finish(**summarize(run.folder, len(train)), **numbers)
 
 
-def summarize(history: list[dict], images_per_epoch: int) -> dict[str, object]:
-    """What a run has come to: the bound on both parts by training images seen, its last values, and the seconds."""
-    evaluated = [epoch for epoch in history if "test" in epoch]
-    curves = {f"{part}_elbo_nats": [epoch[part]["elbo"] for epoch in evaluated] for part in ("train", "test")}
+def summarize(folder: Path, images_per_epoch: int) -> dict[str, object]:
+    """What a run has come to: the bound on both parts by training images seen, and its last values."""
+    train, test = read_curves(folder / "train"), read_curves(folder / "test")
+    curves = {"train_elbo_nats": train["elbo"], "test_elbo_nats": test["elbo"]}
     return {
-        "images_seen": [epoch["epoch"] * images_per_epoch for epoch in evaluated],
-        "curves": curves,
-        **{name: curve[-1] for name, curve in curves.items()},
-        "test_kl_nats": evaluated[-1]["test"]["kl"],
-        "seconds": round(sum(epoch["seconds"] for epoch in history), 1),
+        "images_seen": [epoch * images_per_epoch for epoch, _ in test["elbo"]],
+        "curves": {name: [value for _, value in curve] for name, curve in curves.items()},
+        **{name: curve[-1][1] for name, curve in curves.items()},
+        "test_kl_nats": test["kl"][-1][1],
     }
 
 
@@ -95,11 +94,11 @@ def main(
     hidden_size: int = 500,
     learning_rate: float = 1e-3,
     seed: int = 0,
+    plain: bool = False,
     logdir: Path = Path("runs/paper_aevb"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains the VAE for each size of the code, and draws figure 2 of Kingma and Welling; goes on where it stopped.
+    """Trains the VAE for each size of the code, and draws figure 2 of Kingma and Welling; rerun to resume.
 
     Args:
         epochs: passes over the 60,000 training images; 100 are 6 million images, as the paper counts.
@@ -107,29 +106,20 @@ def main(
         hidden_size: units in the hidden layer, of the encoder and of the decoder.
         learning_rate: of Adam.
         seed: of the initial weights, the order of the images and the noise.
-        logdir: the folder, with one of its own for each model, for checkpoints, curves, pictures and numbers.
+        plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        logdir: the folder, with one of its own for each model.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the runs in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate, "seed": seed}
-    command_line.check_numbers(epochs=epochs, batch_size=batch_size, **flags)
-    refuse_run(logdir)
-    data = {part: mnist.load(part, data_dir) for part in ("train", "test")}
-    numbers = {
-        size: train_one({"code_size": size} | flags, epochs, batch_size, logdir / f"code_size_{size}", data, fresh)
-        for size in CODE_SIZES
-    }
+    flags = dict(locals())
+    models.refuse_run(logdir)
+    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+    numbers = {}
+    for code_size in CODE_SIZES:
+        print(f"{code_size} code dimensions, {hidden_size} hidden units. Nats per test image:")
+        numbers[code_size] = train_one(code_size, flags, train, test, logdir / f"code_size_{code_size}")
     print(describe(numbers))
-    plotting.save(pictures.draw(numbers), logdir / "bounds.png")
-    plotting.save(pictures.draw_divergences(numbers), logdir / "divergences.png")
-    results = {"by_code_size": numbers, "epochs": epochs, "batch_size": batch_size, "pixels": "grey"} | flags
-    results["data"] = data["train"].describe()
-    write_json(logdir / "results.json", results)
-    print(f"Pictures: {logdir / 'bounds.png'}, {logdir / 'divergences.png'}")
-    return results
+    pictures.draw_aevb(numbers, logdir)
+    return models.write_results(logdir, flags | {"by_code_size": numbers, "data": train.describe()})
 
 
 if __name__ == "__main__":

@@ -1,45 +1,41 @@
-"""TensorFlow 1's own cluster runtime: one model, trained by several processes on one machine or on many.
+"""TensorFlow 1's own cluster: several processes, on one machine or on many, train the model of iwae.py together.
 
 Parameter servers (ps) hold the variables. The chief and the workers each have a copy of the graph (between-graph
 replication), read the variables, and send their gradients, without waiting for each other (asynchronously): Dean et al.
 2012, "Large scale distributed deep networks". The environment variable TF_CONFIG says who is where:
 
-    {"cluster": {"chief": ["a:2222"], "worker": ["b:2222"], "ps": ["c:2222"]}, "task": {"type": "worker", "index": 0}}
+    export TF_CONFIG='{"cluster": {"ps": ["a:2222"], "chief": ["b:2222"], "worker": ["c:2222"]},
+                       "task": {"type": "worker", "index": 0}}'
+    python lecture10_vae/beyond/cluster.py --samples 5
 
-The chief trains like a worker. It alone evaluates, and keeps the run; the checkpoint of the run's newest epoch is what
-all go on from where a parameter server, or the chief itself, was lost and has come back.
+The chief trains like a worker; it alone evaluates, and keeps the run. Kill any process and start it again: without a
+worker the others go on at once; without a parameter server, or the chief, from the newest epoch when it is back. Chief
+and workers end by themselves, parameter servers by Ctrl-C. local_cluster.py starts a cluster on this machine.
 """
 
-import contextlib
-import ipaddress
-import itertools
 import json
 import os
+import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Iterator
-from functools import partial
+from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
 import psutil
-from tqdm import tqdm
 
+from lecture10_vae.beyond import iwae
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import checkpoints, mnist
+from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import Run
 
-JOBS = ("chief", "worker", "ps")
-PATIENCE = 60  # seconds that a parameter server, or the chief, may be away before the others give up
-IDLE = 600  # seconds that a parameter server waits while neither chief nor worker is there
-GRACE = 5  # seconds that the chief leaves the workers to see the end
-POLL = 0.2  # seconds
+EXAMPLE = '{"cluster": {"ps": ["a:2222"], "chief": ["b:2222"], "worker": []}, "task": {"type": "ps", "index": 0}}'
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError)  # of a session.run whose parameter server is gone
 
 
-class Config(NamedTuple):
+class Task(NamedTuple):
     """What TF_CONFIG says: the addresses of each job's tasks, "host:port", and which of them this process is."""
 
     cluster: dict[str, list[str]]
@@ -47,83 +43,50 @@ class Config(NamedTuple):
     index: int
 
     @property
-    def address(self) -> str:
-        return self.cluster[self.job][self.index]
-
-    @property
-    def is_on_loopback(self) -> bool:
-        """Whether all of the cluster is on this machine, and says so: localhost, or 127.0.0.1."""
-        hosts = {address.rpartition(":")[0].strip("[]") for some in self.cluster.values() for address in some}
-        with contextlib.suppress(ValueError):  # a name, and not an address
-            return all(ipaddress.ip_address("127.0.0.1" if host == "localhost" else host).is_loopback for host in hosts)
-        return False
-
-    @property
-    def trainers(self) -> list[str]:
-        """The addresses of those who train, the chief first."""
-        return [*self.cluster["chief"], *self.cluster.get("worker", [])]
+    def device(self) -> str:
+        return f"/job:{self.job}/task:{self.index}"
 
 
-def read_config(text: str) -> Config:
+def read_config(text: str) -> Task:
     """What TF_CONFIG holds. Raises UserError where it is no cluster in which this process has a place."""
     try:
         content = json.loads(text)
-    except ValueError as error:
-        raise UserError(f"TF_CONFIG is not JSON ({error}).") from error
-    match content:
-        case {"cluster": dict(cluster), "task": {"type": str(job), "index": int(index)}}:
-            config = Config(cluster, job, index)
-        case _:
-            wanted = '{"cluster": {"chief": [...], "worker": [...], "ps": [...]}, "task": {"type": "ps", "index": 0}}'
-            raise UserError(f"TF_CONFIG must hold {wanted}, with host:port for each task.")
-    for name in (*cluster, job):
-        if name not in JOBS:
-            raise UserError(f"TF_CONFIG has a job {name!r}: there are {', '.join(JOBS)}.")
-    for name in ("chief", "ps"):
-        if not cluster.get(name):
-            raise UserError(f"TF_CONFIG names no {name}: one is needed.")
-    _check_addresses(cluster)
-    tasks = len(cluster.get(job, []))
-    if not 0 <= index < tasks:
-        raise UserError(f"TF_CONFIG says that this is {job} {index}, but the cluster has {tasks} of them, from 0.")
-    return config
+        cluster, job, index = content["cluster"], content["task"]["type"], content["task"]["index"]
+        addresses = [address for some in cluster.values() for address in some]
+        ports = [int(address.rpartition(":")[2]) for address in addresses if address.rpartition(":")[0]]
+        right = (
+            set(cluster) <= {"chief", "worker", "ps"} and len(cluster["chief"]) == 1 and len(cluster["ps"]) > 0
+            and len(set(addresses)) == len(ports) == len(addresses) and all(0 < port < 2**16 for port in ports)
+            and 0 <= index < len(cluster[job])
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        right = False
+    if not right:
+        raise UserError(
+            f"TF_CONFIG is {text!r}: give one like {EXAMPLE}, with one chief, a ps or more, a host:port of its own "
+            "for each, and a task of theirs."
+        )
+    return Task(cluster, job, index)
 
 
-def _check_addresses(cluster: dict) -> None:
-    seen = set()
-    for name, addresses in cluster.items():
-        if not isinstance(addresses, list) or (name == "chief" and len(addresses) > 1):
-            raise UserError(f"TF_CONFIG must have a list of addresses for {name}, and of the chief a single one.")
-        for address in addresses:
-            host, _, port = str(address).rpartition(":")
-            if not (host and port.isdecimal() and 0 < int(port) < 2**16):
-                raise UserError(f"TF_CONFIG has the address {address!r} for {name}: give host:port.")
-            if address in seen:
-                raise UserError(f"TF_CONFIG has the address {address} twice: each task needs its own.")
-            seen.add(address)
-
-
-def join() -> "Task":
-    """Starts TensorFlow's server for this process's place in the cluster that TF_CONFIG describes.
-
-    Raises UserError if TF_CONFIG is wrong, or the port is taken.
-    """
-    config = read_config(os.environ["TF_CONFIG"])
-    port = int(config.address.rpartition(":")[2])
+def start_server(task: Task) -> tf.train.Server:
+    """Starts TensorFlow's server for this process. Raises UserError if the port is taken."""
+    hosts = {address.rpartition(":")[0].strip("[]") for some in task.cluster.values() for address in some}
+    port = int(task.cluster[task.job][task.index].rpartition(":")[2])
+    os.environ["no_grpc_proxy"] = ",".join(hosts)  # noqa: SIM112 (its name; a web's proxy would leave all waiting)
+    os.environ.setdefault("GRPC_FAIL_FAST", "true")  # or closing a session waits for a lost server to come back
     try:
-        # TensorFlow's own complaint is many lines. It has no choice of an address either: it listens on all.
-        socket.create_server(("", port)).close()
-        os.environ.setdefault("GRPC_FAIL_FAST", "true")  # or closing a session waits for a lost server to come back
-        server = tf.train.Server(tf.train.ClusterSpec(config.cluster), config.job, config.index)
+        socket.create_server(("", port)).close()  # TensorFlow's own complaint is many lines
+        server = tf.train.Server(tf.train.ClusterSpec(task.cluster), task.job, task.index)
     except (OSError, tf.errors.OpError) as error:
         why = getattr(error, "strerror", None) or error.message
-        raise UserError(f"{config.job} {config.index} cannot listen on port {port} ({why}): free it.") from error
-    if not (config.is_on_loopback and keep_to_loopback(port)):
-        warning = (
-            f"Port {port} is open on all of this machine's addresses: let a firewall close it to all but the cluster"
+        raise UserError(f"{task.job} {task.index} cannot listen on port {port} ({why}): free it.") from error
+    if not (hosts <= {"localhost", "127.0.0.1", "::1"} and keep_to_loopback(port)):
+        open_to_all = (
+            f"Port {port} is open on all of this machine's addresses, and who reaches it controls this process"
         )
-        print(f"{warning}. Whoever reaches it controls this process.", file=sys.stderr)
-    return Task(config, server)
+        print(f"{open_to_all}: let a firewall close it to all but the cluster.", file=sys.stderr)
+    return server
 
 
 def keep_to_loopback(port: int) -> bool:
@@ -140,227 +103,125 @@ def keep_to_loopback(port: int) -> bool:
     return True
 
 
-class Task:
-    """This process's part: `serve` if it is a parameter server, otherwise `train`."""
-
-    def __init__(self, config: Config, server: tf.train.Server):
-        self.config, self.server = config, server
-        self.is_chief, self.is_parameter_server = config.job == "chief", config.job == "ps"
-        self.number = 0 if self.is_chief else config.index + 1  # among those who train
-        # A session needs what these filters name, and nobody waits for a worker that isn't there, or ends first
-        mine = f"/job:{config.job}/task:{config.index}"
-        filters = [mine] if self.is_parameter_server else ["/job:ps", mine]
-        self.session_config = tf.ConfigProto(device_filters=filters)
-
-    def serve(self) -> None:
-        """Holds the variables until the chief says that the training is done."""
-        print(f"Parameter server {self.config.index}: ends when the chief does.")
-        with tf.Graph().as_default(), tf.Session(self.server.target, config=self.session_config) as session:
-            said_by_chief = _done_queue(self.config.index).size()
-            last_seen = time.monotonic()
-            while session.run(said_by_chief) == 0:
-                if any(map(answers, self.config.trainers)):
-                    last_seen = time.monotonic()
-                elif time.monotonic() - last_seen > IDLE:
-                    raise UserError(f"Neither chief nor worker has been there for {IDLE} s.")
-                time.sleep(5 * POLL)
-        time.sleep(1)  # the chief hears of it
-
-    def train(
-        self,
-        build_graph: Callable[..., SimpleNamespace],
-        dataset: mnist.Dataset,
-        batch_size: int,
-        epochs: int,
-        rate: Callable[[float], float],
-        seed: int,
-        run: Run | None = None,
-        keep: Callable[[SimpleNamespace, SimpleNamespace, int], None] | None = None,
-    ) -> None:
-        """Trains until all together have made as many steps as one process makes in so many epochs.
-
-        Args:
-            build_graph: makes the model, from its seed, with `images`, `learning_rate`, `optimize`, `step` and `bound`.
-            dataset: all training images; a process takes one part of them after another.
-            rate: the learning rate after so many epochs.
-            run: the chief's, where it keeps the epochs.
-            keep: of the chief, called with what runs the model, the model and the epoch: evaluates and saves.
-        """
-        with tf.Graph().as_default():
-            with tf.device(self._device_setter()):
-                # Another seed is other noise; the initial weights are the chief's
-                model = build_graph(seed=(seed + self.number) % 2**31)
-            steps = Steps(model, dataset, batch_size, rate, [seed, self.number, len(self.config.trainers)])
-            with tf.train.MonitoredSession(_SessionCreator(self, run)) as session:
-                if self.is_chief:
-                    self._lead(session, steps, epochs, run, keep)
-                else:
-                    self._follow(session, steps, epochs)
-        if self.is_chief:
-            self._dismiss()
-
-    def _lead(self, session: tf.train.MonitoredSession, steps: "Steps", epochs: int, run: Run, keep: Callable) -> None:
-        print(f"A cluster of {len(self.config.trainers)} that train, and {len(self.config.cluster['ps'])} ps.")
-
-        def train_and_keep(step_context, epoch):
-            # Where a run in here fails because a server was lost, MonitoredSession does all of it again.
-            once = SimpleNamespace(run=step_context.run_with_hooks, graph=session.graph)
-            for images in steps.make(once, until=epoch):
-                run.advance(images)
-            if epoch == epochs:
-                self._let_workers_leave()
-            keep(once, steps.model, epoch)
-
-        for epoch in run.epochs(session, epochs, steps.images, slide=[steps.model.bound]):
-            session.run_step_fn(partial(train_and_keep, epoch=epoch))
-
-    def _follow(self, session: tf.train.MonitoredSession, steps: "Steps", epochs: int) -> None:
-        chief = self.config.trainers[0]
-
-        def train(step_context):
-            once, last_seen = SimpleNamespace(run=step_context.run_with_hooks), time.monotonic()
-            while once.run(steps.model.step) == 0:  # the chief keeps the untrained model before it makes a step
-                if answers(chief):
-                    last_seen = time.monotonic()
-                elif time.monotonic() - last_seen > PATIENCE:
-                    raise UserError(f"The chief at {chief} has not been there for {PATIENCE} s.")
-                time.sleep(POLL)
-            for _ in steps.make(once, until=epochs):
-                pass
-
-        session.run_step_fn(train)
-        print(f"Worker {self.config.index} made {steps.made:,} steps.")
-
-    def _device_setter(self) -> Callable:
-        """Variables go to the parameter servers in turns, everything else to this process."""
-        mine = f"/job:{self.config.job}/task:{self.config.index}"
-        return tf.train.replica_device_setter(worker_device=mine, cluster=tf.train.ClusterSpec(self.config.cluster))
-
-    def wait_for_parameter_servers(self) -> None:
-        """Returns when all answer. TensorFlow would wait for them forever, and without a word."""
-        for address in self.config.cluster["ps"]:
-            began = time.monotonic()
-            while not answers(address):
-                if time.monotonic() - began > PATIENCE:
-                    raise UserError(
-                        f"No parameter server at {address} for {PATIENCE} s: the training is over, or the server lost."
-                    )
-                time.sleep(POLL)
-
-    def _let_workers_leave(self) -> None:
-        """Gives the workers that are there a moment to see that all steps are made."""
-        until = time.monotonic() + GRACE
-        while time.monotonic() < until and any(map(answers, self.config.cluster.get("worker", []))):
-            time.sleep(POLL)
-
-    def _dismiss(self) -> None:
-        """Tells the parameter servers that they can end."""
-        with tf.Graph().as_default(), contextlib.suppress(tf.errors.OpError):  # one of them may have gone just now
-            told = [_done_queue(index).enqueue(0) for index in range(len(self.config.cluster["ps"]))]
-            with tf.Session(self.server.target, config=self.session_config) as session:
-                session.run(told)
+def wait_for(address: str) -> None:
+    """Returns when a process listens there. TensorFlow would wait without a word, and without heeding Ctrl-C."""
+    host, _, port = address.rpartition(":")
+    while True:
+        try:
+            return socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
+        except OSError:
+            time.sleep(0.2)
 
 
-class Steps:
-    """The gradient steps that a process makes in a cluster.
+def build_graph(task: Task, build_model, seed: int) -> SimpleNamespace:
+    """The model of a seed, its variables on the parameter servers in turns, all else here; and a count of all steps."""
+    number = 0 if task.job == "chief" else task.index + 1  # of those who train
+    cluster = tf.train.ClusterSpec(task.cluster)
+    with tf.device(tf.train.replica_device_setter(worker_device=task.device, cluster=cluster)):
+        model = build_model((seed + number) % 2**31)  # another seed is other noise; the initial weights are the chief's
+        step = tf.train.get_or_create_global_step()
+        with tf.control_dependencies([model.optimize]):
+            optimize = tf.assign_add(step, 1)
+        initialize = tf.global_variables_initializer()
+    return SimpleNamespace(**vars(model) | locals())
+
+
+def open_session(task: Task, server: tf.train.Server) -> tf.Session:
+    """A session with the parameter servers; a worker's, when the variables have values."""
+    for address in task.cluster["ps"]:
+        wait_for(address)
+    config = tf.ConfigProto(device_filters=["/job:ps", task.device])  # so that nobody waits for a worker
+    if task.job == "chief":
+        return tf.Session(server.target, config=config)
+    manager = tf.train.SessionManager(ready_op=tf.report_uninitialized_variables(), recovery_wait_secs=1)
+    return manager.wait_for_session(server.target, config)
+
+
+def train(session: tf.Session, model: SimpleNamespace, data: mnist.Dataset, flags: dict, until: float) -> int:
+    """Takes steps until all together have taken those of `until` epochs. Returns how many this process took.
+
+    Each is a session.run of its own: XLA cannot compile a loop (each_batch) over variables of another process, and
+    between two steps they are another's to change.
+    """
+    seed, per_epoch = flags["seed"], len(data) // flags["batch_size"]
+    step, taken = session.run(model.step), 0
+    while step < until * per_epoch:
+        for batch in mnist.batches(data, flags["batch_size"], [seed, model.number, step]):
+            rate = iwae.rate("cosine", flags["learning_rate"], step / per_epoch, flags["epochs"])
+            images = mnist.binarize(batch.pixels, [seed, model.number, step])
+            step = session.run(model.optimize, {model.images: images, model.learning_rate: rate})
+            taken += 1
+            if step >= until * per_epoch:
+                break
+    return taken
+
+
+def take_part(task: Task, server: tf.train.Server, build_model, data: mnist.Dataset, shown: dict, flags: dict) -> None:
+    """The chief's or a worker's part, from the chief's newest epoch on.
 
     Args:
-        seeds: of the order, this process's number among those who train, and how many those are.
+        shown: images for the bounds, by the name of their part.
     """
-
-    def __init__(
-        self,
-        model: SimpleNamespace,
-        dataset: mnist.Dataset,
-        batch_size: int,
-        rate: Callable[[float], float],
-        seeds: list[int],
-    ):
-        self.model, self.images = model, len(dataset.pixels)
-        self._dataset, self._batch_size, self._rate, self._seeds = dataset, batch_size, rate, seeds
-        self._per_epoch = -(-self.images // batch_size)
-        self.made = 0  # by this process
-        with tf.control_dependencies([model.optimize]):
-            self._count = model.step.read_value()
-
-    def make(self, session: SimpleNamespace, until: int) -> Iterator[int]:
-        """Makes steps until all together have made those of `until` epochs; yields how many images all have used since.
-
-        Each is a plain session.run of the slide's own `optimize`: XLA cannot compile a loop (tf1.each_batch) over
-        variables that live in another process, and between two steps they are another's to change.
-        """
-        step = int(session.run(self.model.step))
-        for pixels in self._batches(step):
-            if step >= until * self._per_epoch:
-                return
-            feeds = {
-                self.model.images: pixels / np.float32(255),
-                self.model.learning_rate: self._rate(step / self._per_epoch),
-            }
-            before, (_, step) = step, session.run([self.model.optimize, self._count], feeds)
-            self.made += 1
-            yield (int(step) - before) * self._batch_size
-
-    def _batches(self, start: int) -> Iterator[np.ndarray]:
-        """Mini-batches without end, black or white, of one part of the images after another.
-
-        Who starts or comes back at another step draws another order. In every pass each process takes another of the
-        parts, so that what one that is missing would have seen is seen by the rest.
-        """
-        seed, number, processes = self._seeds
-        for turn in itertools.count():
-            part = (number + start // self._per_epoch + turn) % processes
-            shard = self._dataset._replace(
-                pixels=self._dataset.pixels[part::processes], labels=self._dataset.labels[part::processes]
-            )
-            drawn = [seed, number, start, turn]
-            for i, batch in enumerate(mnist.batches(shard, self._batch_size, drawn)):
-                yield mnist.binarize(batch.pixels, [*drawn, i])
+    with tf.Graph().as_default():
+        model = build_graph(task, build_model, flags["seed"])
+        if task.job == "worker":
+            with open_session(task, server) as session:
+                while session.run(model.step) == 0:  # the chief keeps the untrained model first
+                    time.sleep(0.2)
+                taken = train(session, model, data, flags, until=flags["epochs"])
+            print(f"Worker {task.index} took {taken:,} steps.")
+            return
+        with tf.device(task.device):  # where the Saver writes
+            run = Run(__file__, flags["logdir"], flags, resume=True)
+        with open_session(task, server) as session:
+            session.run(model.initialize)
+            for epoch in run.epochs(session, flags["epochs"]):
+                train(session, model, data, flags, until=epoch)
+                bounds = {part: iwae.evaluate(session, model, images) for part, images in shown.items()}
+                run.log(session, epoch, **bounds)
+        run.finish(data=data.describe())
 
 
-class _SessionCreator(tf.train.SessionCreator):
-    """Makes a session, and another where one was lost: the chief gives the variables values, workers wait for them."""
+def main(
+    samples: int = 1,
+    epochs: int = 15,
+    batch_size: int = 100,
+    learning_rate: float = 1e-3,
+    seed: int = 0,
+    logdir: Path = Path("runs/cluster"),
+    data_dir: Path = mnist.DATA_DIR,
+) -> None:
+    """Takes the part in a cluster that TF_CONFIG says; the chief's run goes on where it was stopped.
 
-    def __init__(self, task: Task, run: Run | None):
-        self._task, self._run = task, run
-        self._start = [variable.initializer for variable in tf.global_variables()]
-        # TensorFlow's own WorkerSessionCreator looks for the chief's variables every 30 seconds.
-        uninitialized = tf.report_uninitialized_variables()
-        uninitialized.mark_used()  # or TensorFlow complains where no session was ever made
-        self._manager = tf.train.SessionManager(ready_op=uninitialized, recovery_wait_secs=POLL)
+    Args:
+        samples: codes for each image, k.
+        epochs: passes over the 60,000 training images, by all together.
+        batch_size: images in a mini-batch.
+        learning_rate: of Adam, the highest; falls to 0 as a cosine.
+        seed: of the initial weights, the order of the images, their binarization and the noise.
+        logdir: the chief's run's folder.
+        data_dir: the folder with MNIST's four files.
+    """
+    flags = dict(locals())
+    task = read_config(os.environ.get("TF_CONFIG", ""))
+    server = start_server(task)
+    if task.job == "ps":
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # join() does not heed Python's
+        server.join()
+    data, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+    parts = {"train": data.first(1_000), "test": test.first(1_000)}
+    shown = {part: mnist.binarize(some.pixels, iwae.BINARIZATION) for part, some in parts.items()}
+    means = iwae.average_pixels(data)
 
-    def create_session(self) -> tf.Session:
-        self._task.wait_for_parameter_servers()
-        target, config = self._task.server.target, self._task.session_config
-        if self._task.is_chief:
-            return self._manager.prepare_session(target, init_fn=self._initialize, config=config)
+    def build_model(seed):
+        return iwae.build_graph(samples, pixel_means=means, seed=seed)
+
+    while True:
         try:
-            return self._manager.wait_for_session(target, config=config, max_wait_secs=PATIENCE)
-        except tf.errors.DeadlineExceededError as error:
-            chief = self._task.config.trainers[0]
-            raise UserError(f"The chief at {chief} has given the variables no values in {PATIENCE} s.") from error
-
-    def _initialize(self, session: tf.Session) -> None:
-        """From the run's newest epoch, if there is one."""
-        if newest := self._run.newest():
-            checkpoints.load(session, newest)
-            if self._run.history:  # otherwise the run says so itself
-                tqdm.write(f"A parameter server was lost: going on after epoch {newest.number}.")
-        else:
-            session.run(self._start)
+            return take_part(task, server, build_model, data, shown, flags)
+        except LOST:
+            print("A parameter server was lost: going on when it is back.", flush=True)
 
 
-def answers(address: str) -> bool:
-    """Whether a process listens there."""
-    host, _, port = address.rpartition(":")
-    try:
-        socket.create_connection((host.strip("[]"), int(port)), timeout=1).close()
-    except OSError:
-        return False
-    return True
-
-
-def _done_queue(index: int) -> tf.QueueBase:
-    """A parameter server's queue, in which the chief puts something when all is done."""
-    with tf.device(f"/job:ps/task:{index}"):
-        return tf.FIFOQueue(1, tf.int32, [[]], shared_name="done")
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,6 +1,6 @@
 """Cremer, Li, Duvenaud 2018: inference suboptimality in variational auto-encoders, on a code of 50 dimensions.
 
-How far the encoder's bound is below ln P(x), and why; slide 8's question, as variational_inference.py asks it of two
+How far the encoder's bound is below ln P(x), and why; slide 8's question, as amortized_inference.py asks it of two
 dimensions, where none of the three is known without error:
 
     ln P(x) - best bound of a diagonal Gaussian for this image      the approximation gap
@@ -23,20 +23,19 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from lecture10_vae.beyond import iwae
-from lecture10_vae.load_run import load_run
-from lecture10_vae.pictures import beyond_cremer as pictures
-from lecture10_vae.studies import annealing, gaps, importance, suboptimality
-from lecture10_vae.studies.gaussians import Gaussian
+from lecture10_vae.beyond import annealing, importance, iwae, pictures, suboptimality
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.tf1 import tf, tfd
-from lecture10_vae.utils import checkpoints, command_line, mnist
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.command_line import UserError
+from lecture10_vae.utils.run import Run, restore
 from lecture10_vae.variational_inference import make_posterior
 
+RECORDED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 400)
 
-def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10, seed: int = 0) -> SimpleNamespace:
+
+def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10) -> SimpleNamespace:
     """Slide 7 on the decoder of a trained model, which stays as it is. Returns everything below by its name."""
-    step = tf.train.get_or_create_global_step()
     images, prior, decoder = model.images, model.prior, model.decoder
     code_size = prior.event_shape[0]
     every_posterior = tf.make_template("each_image", make_posterior, num_images=num_images, code_size=code_size)
@@ -44,27 +43,50 @@ def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10, seed
     index = tf.placeholder(tf.int32, [None], "index")  # which of all images these are
     posterior = every_posterior(index)
     with tf.name_scope("code"):
-        noise_seed = tf.stack([seed, tf.cast(step, tf.int32)])
-        code = posterior.sample(samples, seed=noise_seed)  # [samples, N, code_size]
+        code = posterior.sample(samples)  # [samples, N, code_size], new ones in each session.run
     log_weights = partial(iwae.weigh, images, prior, posterior, decoder)
 
     with tf.name_scope("elbo"):
         reconstruction = tf.reduce_mean(decoder(code).log_prob(images), axis=0)
         elbo = reconstruction - tfd.kl_divergence(posterior, prior)  # [N], nats
-    inference_rate = tf.placeholder_with_default(0.03, [], "inference_rate")
-    inference = tf.train.AdamOptimizer(inference_rate)
+    rate = tf.placeholder(tf.float32, [], "rate")
+    inference = tf.train.AdamOptimizer(rate)
     with tf.name_scope("infer"):
-        infer = inference.minimize(-tf.reduce_sum(elbo), step, every_posterior.trainable_variables)
+        infer = inference.minimize(-tf.reduce_sum(elbo), var_list=every_posterior.trainable_variables)
+    infer_all = each_batch(infer, num_images, [images, index])
+    begin = tf.variables_initializer([*every_posterior.variables, *inference.variables()])
     return SimpleNamespace(**locals())
 
 
-def read_model(logdir: Path) -> checkpoints.Epoch:
-    """The newest epoch of the trained model in a folder. Raises UserError, with the command that trains one."""
-    saved = iwae.read_run(logdir)
-    if saved is None:
-        command = f"python lecture10_vae/beyond/iwae.py --logdir {logdir}"
-        raise command_line.UserError(f"{logdir} holds no run of iwae.py: {command} makes one, or give another --run.")
-    return saved
+def build_measures(model, each_image, chains, distributions, prior_distributions) -> SimpleNamespace:
+    """What ln P(x) is measured with. Returns everything below by its name."""
+    by_encoder = importance.build_graph(model, [model.images])
+    by_best = importance.build_graph(each_image, [model.images, each_image.index])
+    from_best = annealing.build_graph(model, each_image.posterior, annealing.schedule(distributions, 1), chains)
+    prior = tfd.MultivariateNormalDiag(tf.zeros_like(model.mean), tf.ones_like(model.mean))
+    from_prior = annealing.build_graph(model, prior, annealing.schedule(prior_distributions), chains)
+    return SimpleNamespace(**locals())
+
+
+def infer_images(
+    session: tf.Session, each_image: SimpleNamespace, images: np.ndarray, mean, stddev, steps: int, rate: float
+) -> dict[int, float]:
+    """Fits the Gaussian of each of images [N, 28, 28], from means and stddevs [N, code_size] on.
+
+    Returns:
+        The bound in nats, mean over the images, at the recorded steps.
+    """
+    session.run(each_image.begin)
+    means, inputs = each_image.every_posterior.trainable_variables
+    means.load(mean, session)
+    inputs.load(np.log(np.expm1(stddev)), session)  # of softplus
+    feed, elbo_by_step = {each_image.images: images, each_image.index: np.arange(len(images))}, {}
+    for step in range(steps + 1):
+        if step in RECORDED_STEPS:
+            elbo_by_step[step] = float(np.mean([session.run(each_image.elbo, feed) for _ in range(10)]))
+        if step < steps:  # a rate that falls to 0 lets the noise of the samples average out
+            session.run(each_image.infer_all, feed | {each_image.rate: rate * (1 - step / steps)})
+    return elbo_by_step
 
 
 def main(
@@ -79,13 +101,12 @@ def main(
     seed: int = 0,
     logdir: Path = Path("runs/paper_cremer"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
     """Measures the gaps of a model that iwae.py has trained, as Cremer et al. 2018, table 2, on test images.
 
     Args:
         run: the folder of the trained model's run, the newest epoch of which is measured.
-        test_images: how many of MNIST's are measured.
+        test_images: how many of MNIST's are measured, or all if there are fewer.
         prior_images: how many of these by AIS from the prior on, too.
         steps: of gradient ascent on each image's Gaussian.
         importance_samples: codes of each image for IS and for the bounds.
@@ -95,51 +116,37 @@ def main(
         seed: of all noise.
         logdir: the folder for pictures and numbers.
         data_dir: the folder with MNIST's four files.
-        fresh: replace what an earlier run with other flags has left in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"test_images": test_images, "prior_images": prior_images, "steps": steps, "chains": chains, "seed": seed}
-    flags |= {"distributions": distributions, "prior_distributions": prior_distributions}
-    flags |= {"importance_samples": importance_samples}
-    command_line.check_numbers(**flags)
-    test = mnist.load("test", data_dir)
-    command_line.check_at_most(len(test.pixels), test_images=test_images)
-    command_line.check_at_most(test_images, prior_images=prior_images)
-    pixels = mnist.binarize(test.pixels, iwae.BINARIZATION)[:test_images]
-    saved = read_model(run)
-    model_of = {name: saved.config[name] for name in ("samples", "objective", "batch_size", "schedule", "data")}
-    config = flags | {"model": model_of | {"seed": saved.config["seed"], "epoch": saved.number}}
-    session, model = load_run(run, saved.number)
-    with session, session.graph.as_default(), Run(__file__, logdir, config, fresh) as own:
-        each_image = build_graph(model, test_images, seed=seed)
-        own.begin(session)
-        checkpoints.load(session, saved)  # begin has started all variables
-        print(
-            f"The model of {run} after epoch {saved.number}, on the first {test_images:,} test images, black or white."
-        )
-        images, index = pixels / np.float32(255), np.arange(test_images)
-        encoder = Gaussian(*session.run([model.posterior.mean(), model.posterior.stddev()], {model.images: images}))
-        by_encoder = importance.estimate(session, model, pixels, importance_samples, seed=seed + 1)
+    flags = dict(locals())
+    if tf.train.latest_checkpoint(str(run)) is None:
+        command = f"python lecture10_vae/beyond/iwae.py --logdir {run}"
+        raise UserError(f"{run} holds no trained model: {command} makes one, or give another --run.")
+    images = mnist.binarize(mnist.load("test", data_dir).first(test_images).pixels, iwae.BINARIZATION)
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = iwae.build_graph(seed=seed)
+        restore(session, run)
+        each_image = build_graph(model, len(images))
+        measures = build_measures(model, each_image, chains, distributions, prior_distributions)
+        own = Run(__file__, logdir, flags, parts=("test",), resume=True)
+        rows = {model.images: images}
+        of_each = rows | {each_image.index: np.arange(len(images), dtype=np.int32)}
+
+        print(f"The model of {run} on the first {len(images):,} test images, black or white.")
+        by_encoder = importance.estimate(session, measures.by_encoder, rows, importance_samples)
         print(f"bound, encoder                          {by_encoder.elbo.mean():9.2f}", flush=True)
-
-        by_step, _ = gaps.infer_images(session, each_image, images, encoder, steps, rate=0.03)
-        by_best = importance.estimate(session, each_image, pixels, importance_samples, seed=seed + 1, index=index)
+        mean, stddev = session.run([model.mean, model.stddev], rows)
+        by_step = infer_images(session, each_image, images, mean, stddev, steps, rate=0.03)
+        by_best = importance.estimate(session, measures.by_best, of_each, importance_samples)
         print(f"bound, best Gaussian for each image     {by_best.elbo.mean():9.2f}", flush=True)
+        from_best = annealing.estimate(session, measures.from_best, of_each, seed + 1)
+        some = {model.images: images[:prior_images]}
+        from_prior = annealing.estimate(session, measures.from_prior, some, seed + 1)
 
-        start = each_image.posterior
-        graph = annealing.build_graph(model, start, annealing.schedule(distributions, 1), chains)
-        annealed = annealing.estimate(session, graph, {model.images: images, each_image.index: index}, seed + 1)
-        prior = tfd.MultivariateNormalDiag(tf.zeros_like(model.mean), tf.ones_like(model.mean))
-        graph = annealing.build_graph(model, prior, annealing.schedule(prior_distributions), chains)
-        from_prior = annealing.estimate(session, graph, {model.images: images[:prior_images]}, seed + 1)
-
-        measured = suboptimality.Measured(by_encoder, by_best, annealed, from_prior, by_step)
+        measured = suboptimality.Measured(by_encoder, by_best, from_best, from_prior, by_step)
         numbers = suboptimality.summarize(measured)
         print(suboptimality.describe(numbers))
-        pictures.draw(measured, numbers, own.pictures_dir)
-        return own.finish("gaps.png", **numbers)
+        pictures.draw_cremer(measured, numbers, own.folder)
+        return own.finish(**numbers)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ python lecture10_vae/beyond/local_cluster.py --workers 3     # the chief is one 
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from pathlib import Path
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 
-SCRIPT = Path(__file__).with_name("iwae.py")
+SCRIPT = Path(__file__).with_name("cluster.py")
 SECONDS_TO_LEAVE = 30
 
 
@@ -23,42 +24,33 @@ def main(
     workers: int = 2,
     samples: int = 1,
     epochs: int = 15,
-    test_images: int = 500,
-    importance_samples: int = 1_000,
     seed: int = 0,
     logdir: Path = Path("runs/cluster"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> None:
     """Trains in a cluster of processes on this machine, which all end by themselves; Ctrl-C ends them, too.
 
     Args:
         workers: how many processes train, the chief included.
-        samples: as of iwae.py, like all that follow.
+        samples: as of cluster.py, like all that follow.
         epochs: passes over the images, by all together.
-        test_images: how many ln P(x) is measured on.
-        importance_samples: codes of each image for ln P(x).
         seed: of weights, order, binarization and noise.
         logdir: the run's folder.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the run in the folder.
     """
-    command_line.check_numbers(workers=workers, samples=samples, epochs=epochs, seed=seed)
-    flags = {name: value for name, value in locals().items() if name not in ("workers", "fresh")}
+    flags = {name: value for name, value in locals().items() if name != "workers"}
     flags = [text for name, value in flags.items() for text in (command_line.flag(name), str(value))]
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes below end, too
+    cluster = addresses(workers)
     with contextlib.ExitStack() as all_of_them:
-        cluster = addresses(workers)
-        tasks = [("ps", 0), *(("worker", index) for index in range(workers - 1))]
-        others = [all_of_them.enter_context(task(cluster, *one, flags)) for one in tasks]
-        chief = all_of_them.enter_context(task(cluster, "chief", 0, [*flags, *["--fresh"] * fresh]))
-        try:
-            status = chief.wait()
-        except KeyboardInterrupt:  # which the terminal sends the chief, too
-            sys.exit(chief.wait())
-        if status != 0:
+        all_of_them.enter_context(process(cluster, "ps", 0, flags))
+        others = [all_of_them.enter_context(process(cluster, "worker", index, flags)) for index in range(workers - 1)]
+        chief = all_of_them.enter_context(process(cluster, "chief", 0, flags))
+        if chief.wait() != 0:
             raise UserError("The chief has failed, as it says above: the rest of the cluster ends, too.")
-        for process in others:
-            process.wait(SECONDS_TO_LEAVE)
+        for worker in others:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                worker.wait(SECONDS_TO_LEAVE)
 
 
 def addresses(workers: int) -> dict[str, list[str]]:
@@ -70,17 +62,16 @@ def addresses(workers: int) -> dict[str, list[str]]:
 
 
 @contextlib.contextmanager
-def task(cluster: dict[str, list[str]], job: str, index: int, flags: list[str]):
+def process(cluster: dict[str, list[str]], job: str, index: int, flags: list[str]):
     """A process of the cluster. It is gone at the latest when the block is left."""
-    config = {"cluster": cluster, "task": {"type": job, "index": index}}
-    environment = os.environ | {"TF_CONFIG": json.dumps(config)}
-    apart = 0 if job != "chief" and os.name == "posix" else None  # the terminal's Ctrl-C is for the chief alone
-    process = subprocess.Popen([sys.executable, SCRIPT, *flags], env=environment, process_group=apart)
+    environment = os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": job, "index": index}})}
+    command = [sys.executable, SCRIPT, *flags]
+    started = subprocess.Popen(command, env=environment, start_new_session=True)  # Ctrl-C is for this process alone
     try:
-        yield process
+        yield started
     finally:
-        process.terminate()
-        process.wait()
+        started.terminate()
+        started.wait()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ After 15 epochs, on test images with grey pixels, mean of seeds 0 to 2, beta = 0
 and 3.5 nats and to distortions of 149.9, 153.5 and 158.4. The bounds of beta = 0.25 to 2 are between -159.1 and -158.0,
 about as far apart as those of two seeds; that of 4 is -161.9. Of 50 dimensions 24 are in use after 40 epochs without a
 warm-up, and 29 with one over 10 epochs; their bounds are -107.5 and -108.9, so that here the dimensions which a warm-up
-keeps in use do not pay. A quarter of an hour on two cores.
+keeps in use do not pay. A quarter of an hour on two cores; rerun the command to resume.
 """
 
 import itertools
@@ -24,15 +24,16 @@ from types import SimpleNamespace
 import numpy as np
 
 from lecture10_vae import vae
-from lecture10_vae.pictures import beyond_rate_distortion as pictures
-from lecture10_vae.studies import codes, importance
-from lecture10_vae.tf1 import BATCHES_PER_RUN, each_batch, tf
-from lecture10_vae.utils import command_line, mnist, plotting
-from lecture10_vae.utils.files import write_json
-from lecture10_vae.utils.run import Run, refuse_run
+from lecture10_vae.beyond import importance, models, pictures
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.studies import codes
+from lecture10_vae.tf1 import tf
+from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.run import Run, read_curves
 
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0)
 CODE_SIZE = 50  # of the models with and without a warm-up
+TOGETHER = 100  # mini-batches in a session.run, with one beta
 
 
 def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> SimpleNamespace:
@@ -42,7 +43,7 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
     with tf.name_scope("objective"):
         objective = model.reconstruction - beta * model.kl  # [N], nats; the bound itself where beta is 1
     with tf.name_scope("optimize_objective"):
-        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(objective), model.step)
+        optimize = tf.train.AdamOptimizer(learning_rate).minimize(-tf.reduce_mean(objective))
     return SimpleNamespace(**vars(model) | {"beta": beta, "objective": objective, "optimize": optimize})
 
 
@@ -61,43 +62,40 @@ def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray) ->
     return numbers | {"active_units": importance.active_units(session.run(model.mean, {model.images: images}))}
 
 
-def train_one(
-    flags: dict, beta: float, warm_up: float, epochs: int, batch_size: int, logdir: Path, data: dict, fresh: bool
-) -> list[dict]:
-    """Trains a model in a folder of its own, or goes on with it there.
+def train_one(variant: dict, flags: dict, train: mnist.Dataset, test: mnist.Dataset, folder: Path) -> dict[str, list]:
+    """Trains a model in a folder of its own, or resumes it there.
 
     Args:
-        flags: what `build_graph` takes.
-        warm_up: epochs over which beta rises from 0; none if 0.
-        data: the parts "train" and "test" of the data set.
+        variant: code_size, beta, rise (epochs over which beta rises from 0; none if 0), epochs and seed.
+        flags: the others, of `main`.
 
     Returns:
-        What `evaluate` says of the test images, by epoch; and the seconds.
+        What `evaluate` says of the test images, by epoch.
     """
-    train, test = data["train"], data["test"]
-    config = {"beta": beta, "warm_up_epochs": warm_up, "batch_size": batch_size, "pixels": "grey"}
-    config = flags | config | {"data": train.describe()}
-    with tf.Graph().as_default(), tf.Session() as session, Run(__file__, logdir, config, fresh, (vae.__file__,)) as run:
-        model = build_graph(**flags)
-        pixels = tf.placeholder(tf.uint8, [None, 28, 28], "pixels")
-        weight = tf.placeholder(tf.float32, [], "weight")
-        optimize_batches = each_batch(model.optimize, batch_size, {model.images: pixels, model.beta: weight})
-        for epoch in run.epochs(session, epochs, len(train.pixels)):
-            if epoch > 0:  # epoch 0 is the untrained model
-                done = epoch - 1
-                for batch in run.progress(mnist.batches(train, batch_size, [flags["seed"], epoch], BATCHES_PER_RUN)):
-                    session.run(optimize_batches, {pixels: batch.pixels, weight: beta_after(done, beta, warm_up)})
-                    done += len(batch.pixels) / len(train.pixels)
-            run.write("test", epoch, evaluate(session, model, test.images))
-            run.save(session, epoch)
-    return [epoch["test"] | {"epoch": epoch["epoch"], "seconds": epoch["seconds"]} for epoch in run.history]
+    code_size, beta, rise, epochs, seed = variant.values()
+    batch_size = flags["batch_size"]
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = build_graph(code_size, flags["hidden_size"], flags["learning_rate"], seed)
+        run = Run(__file__, folder, flags | variant, parts=("test",), resume=True)
+        # One session.run of `optimize` does the slide's step for each batch_size of the images that are fed
+        optimize = each_batch(model.optimize, batch_size, [model.images], flags["plain"])
+        session.run(tf.global_variables_initializer())
+        for epoch in run.epochs(session, epochs):  # 0 to epochs, with a progress bar
+            if epoch > 0:  # 0 is before training
+                for i, batch in enumerate(mnist.batches(train, batch_size, [seed, epoch], TOGETHER)):
+                    done = epoch - 1 + i * TOGETHER * batch_size / len(train)
+                    session.run(optimize, {model.images: batch.images, model.beta: beta_after(done, beta, rise)})
+            run.log(session, epoch, test=evaluate(session, model, test.images))
+    curves = read_curves(run.folder / "test")
+    by_epoch = {name: [value for _, value in curve] for name, curve in curves.items()}
+    return by_epoch | {"epoch": [epoch for epoch, _ in curves["elbo"]]}
 
 
-def over_seeds(histories: list[list[dict]]) -> dict[str, dict[str, list[float]]]:
+def over_seeds(by_seed: list[dict[str, list]]) -> dict[str, dict[str, list[float]]]:
     """Mean and stddev over seeds of each number, by epoch."""
     spread = {}
-    for name in histories[0][0]:
-        values = np.array([[epoch[name] for epoch in history] for history in histories], np.float64)
+    for name in by_seed[0]:
+        values = np.array([of_seed[name] for of_seed in by_seed], np.float64)
         spread[name] = {"mean": values.mean(axis=0).tolist(), "stddev": values.std(axis=0, ddof=1).tolist()}
     return spread
 
@@ -123,11 +121,11 @@ def main(
     batch_size: int = 100,
     hidden_size: int = 100,
     learning_rate: float = 1e-3,
+    plain: bool = False,
     logdir: Path = Path("runs/paper_beta"),
     data_dir: Path = mnist.DATA_DIR,
-    fresh: bool = False,
 ) -> dict:
-    """Trains the VAE with each beta, and with 50 code dimensions with and without a warm-up; goes on where it stopped.
+    """Trains the VAE with each beta, and with 50 code dimensions with and without a warm-up; rerun to resume.
 
     Args:
         epochs: passes over the 60,000 training images, for each beta.
@@ -137,35 +135,28 @@ def main(
         batch_size: images in a mini-batch.
         hidden_size: units in the hidden layer, of the encoder and of the decoder.
         learning_rate: of Adam.
-        logdir: the folder, with one of its own for each model, for checkpoints, curves, pictures and numbers.
+        plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        logdir: the folder, with one of its own for each model.
         data_dir: the folder with MNIST's four files.
-        fresh: begin anew, replacing the runs in the folder.
-
-    Returns:
-        What results.json says.
     """
-    flags = {"hidden_size": hidden_size, "learning_rate": learning_rate}
-    command_line.check_numbers(epochs=epochs, warm_up=warm_up, long_epochs=long_epochs, seeds=seeds, **flags)
-    command_line.check_numbers(batch_size=batch_size)
-    refuse_run(logdir)
-    data = {part: mnist.load(part, data_dir) for part in ("train", "test")}
+    flags = dict(locals())
+    models.refuse_run(logdir)
+    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+    shared = {
+        name: flags[name] for name in ("batch_size", "hidden_size", "learning_rate", "plain", "logdir", "data_dir")
+    }
     variants = {f"beta_{beta:g}": (2, beta, 0, epochs) for beta in BETAS}
     variants |= {"no_warm_up": (CODE_SIZE, 1.0, 0, long_epochs), "warm_up": (CODE_SIZE, 1.0, warm_up, long_epochs)}
-    histories = {name: [] for name in variants}
-    for (name, (code_size, beta, rise, passes)), seed in itertools.product(variants.items(), range(seeds)):
-        print(f"{name}, seed {seed}: {code_size} code dimensions. Nats per test image:")
-        seeded = flags | {"code_size": code_size, "seed": seed}
-        folder = logdir / name / f"seed_{seed}"
-        histories[name].append(train_one(seeded, beta, rise, passes, batch_size, folder, data, fresh))
-    numbers = {name: over_seeds(of_variant) for name, of_variant in histories.items()}
+    by_variant = {name: [] for name in variants}
+    for (name, values), seed in itertools.product(variants.items(), range(seeds)):
+        variant = dict(zip(("code_size", "beta", "rise", "epochs"), values, strict=True)) | {"seed": seed}
+        print(f"{name}, seed {seed}: {variant['code_size']} code dimensions. Nats per test image:")
+        by_variant[name].append(train_one(variant, shared, train, test, logdir / name / f"seed_{seed}"))
+    numbers = {name: over_seeds(by_seed) for name, by_seed in by_variant.items()}
     print(describe(numbers))
-    plotting.save(pictures.draw_curve({beta: numbers[f"beta_{beta:g}"] for beta in BETAS}), logdir / "curve.png")
-    plotting.save(pictures.draw_warm_up(numbers, warm_up, CODE_SIZE), logdir / "warm_up.png")
-    results = {"by_variant": numbers, "seeds": seeds, "warm_up_epochs": warm_up, "pixels": "grey"} | flags
-    results |= {"batch_size": batch_size, "data": data["train"].describe()}
-    write_json(logdir / "results.json", results)
-    print(f"Pictures: {logdir / 'curve.png'}, {logdir / 'warm_up.png'}")
-    return results
+    pictures.draw_rate_distortion(numbers, BETAS, warm_up, CODE_SIZE, logdir)
+    results = flags | {"by_variant": numbers, "warm_up_epochs": warm_up, "data": train.describe()}
+    return models.write_results(logdir, results)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ start S(z) through T distributions, the last of which is P(z|x), by Hamiltonian 
 The mean of w is P(x) exactly. So the logarithm of a mean over chains is, in the mean, a lower bound of ln P(x), as the
 one by importance sampling is; better moves and more of them make it tighter.
 
-A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as beyond/iwae.py names them.
+A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as iwae.py names them.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from lecture10_vae.studies import importance
+from lecture10_vae.beyond import importance
 from lecture10_vae.tf1 import tf, tfd, tfp
 
 TOGETHER = 20  # images, each with all of its chains

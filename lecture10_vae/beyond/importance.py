@@ -1,6 +1,6 @@
 """ln P(x) of images by importance sampling, where codes have too many dimensions for a grid; with its own error.
 
-A model has `images`, `posterior` and `log_weights`, as beyond/iwae.py names them.
+A model has `images`, `posterior` and `log_weights`, as iwae.py names them.
 """
 
 from types import SimpleNamespace
@@ -10,9 +10,10 @@ import numpy as np
 from scipy.special import logsumexp
 from tqdm import tqdm
 
-from lecture10_vae.tf1 import each_batch, run_in_parts, tf
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.tf1 import tf
 
-TOGETHER = 50  # samples of the codes of 20 images: few enough for a processor's cache
+IMAGES, SAMPLES = 20, 50  # codes of so many images at a time: few enough for a processor's cache
 
 
 class Estimate(NamedTuple):
@@ -26,36 +27,35 @@ class Estimate(NamedTuple):
     elbo_error: np.ndarray  # [N], standard error of elbo
 
 
+def build_graph(model: SimpleNamespace, cut: list[tf.Tensor]) -> tf.Tensor:
+    """ln w of SAMPLES codes for each of IMAGES images after the other: [rounds, SAMPLES, IMAGES].
+
+    Args:
+        cut: the placeholders that the weights depend on: the images, and what else there is one of for each image.
+    """
+    return each_batch(model.log_weights(model.posterior.sample(SAMPLES)), IMAGES, cut)
+
+
 def estimate(
     session: tf.Session,
-    model: SimpleNamespace,
-    pixels: np.ndarray,
+    log_weights: tf.Tensor,
+    rows: dict[tf.Tensor, np.ndarray],
     samples: int = 5_000,
     at_a_time: int = 1,
-    seed=1,
-    index: np.ndarray | None = None,
 ) -> Estimate:
-    """What `samples` codes of each image come to; pixels are bytes [N, 28, 28], black or white.
+    """What `samples` codes of each image come to.
 
-    The index [N] is of a model that has one, whose posteriors are variables of their own, not an encoder's.
+    Args:
+        log_weights: of `build_graph`.
+        rows: what is fed, N rows each: the images, [N, 28, 28], and what else the weights depend on.
+        at_a_time: samples of a bound.
     """
-    rows = {model.images: pixels} if index is None else {model.images: pixels, model.index: index.astype(np.int32)}
-    with session.graph.as_default():
-        noise_seed = tf.placeholder(tf.int32, [2])
-        log_weights = model.log_weights(model.posterior.sample(TOGETHER, seed=noise_seed))  # [TOGETHER, 20]
-        fed = [tf.placeholder(values.dtype, [None, *values.shape[1:]]) for values in rows.values()]
-        fed_seeds = tf.placeholder(tf.int32, [None])
-        weigh = each_batch(log_weights, 20, {**dict(zip(rows, fed, strict=True)), noise_seed: fed_seeds})
-    parts = []
-    for start in tqdm(range(0, len(pixels), 20), "ln P(x)", disable=None, leave=False):
-        count = min(20, len(pixels) - start)
-        # The last images, if they are fewer than 20, are filled up by repeating them
-        some = [np.resize(values[start : start + 20], (20, *values.shape[1:])) for values in rows.values()]
-        rounds = -(-samples // TOGETHER)
-        seeds = [number for i in range(rounds) for number in (seed, start * rounds + i)]
-        repeated = [np.tile(values, (rounds, *[1] * (values.ndim - 1))) for values in some]
-        values = session.run(weigh, {**dict(zip(fed, repeated, strict=True)), fed_seeds: seeds})
-        parts.append(summarize(values.reshape(-1, 20)[:samples, :count], at_a_time))
+    count, rounds, parts = len(next(iter(rows.values()))), -(-samples // SAMPLES), []
+    for start in tqdm(range(0, count, IMAGES), "ln P(x)", disable=None, leave=False):
+        chosen = np.resize(np.arange(start, min(start + IMAGES, count)), IMAGES)  # the last ones may be fewer: repeated
+        feed = {tensor: np.tile(values[chosen], (rounds, *[1] * (values.ndim - 1))) for tensor, values in rows.items()}
+        values = session.run(log_weights, feed).reshape(-1, IMAGES)
+        parts.append(summarize(values[:samples, : count - start], at_a_time))
     return Estimate(*(np.concatenate(part) for part in zip(*parts, strict=True)))
 
 
@@ -77,11 +77,16 @@ def log_mean(log_weights: np.ndarray, at_a_time: int) -> np.ndarray:
     return (logsumexp(groups, axis=1) - np.log(at_a_time)).mean(axis=0)
 
 
-def measure(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, samples: int, at_a_time: int) -> dict:
-    """Means over images, in nats, with what is known of the estimate's own error; and the active units."""
-    of_each = estimate(session, model, pixels, samples, at_a_time)
-    means = run_in_parts(session, model.mean, {model.images: pixels / np.float32(255)})
-    count = len(pixels)
+def measure(
+    session: tf.Session, model: SimpleNamespace, log_weights: tf.Tensor, images: np.ndarray, samples: int, k: int
+) -> dict[str, float]:
+    """Means over images [N, 28, 28], in nats, with what is known of the estimate's own error; and the active units.
+
+    Args:
+        log_weights: of `build_graph`.
+        k: samples of a bound.
+    """
+    of_each, count = estimate(session, log_weights, {model.images: images}, samples, k), len(images)
     return {
         "test_log_likelihood_nats": of_each.log_likelihood.mean(),
         "test_log_likelihood_standard_error_nats": of_each.log_likelihood.std(ddof=1) / np.sqrt(count),  # by the images
@@ -90,7 +95,7 @@ def measure(session: tf.Session, model: SimpleNamespace, pixels: np.ndarray, sam
         "log_likelihood_samples": samples,
         "test_bound_nats": of_each.bound.mean(),
         "test_elbo_nats": of_each.elbo.mean(),
-        "active_units": active_units(means),
+        "active_units": active_units(session.run(model.mean, {model.images: images})),
     }
 
 

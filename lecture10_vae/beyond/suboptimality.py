@@ -1,10 +1,10 @@
-"""The gaps of Cremer, Li, Duvenaud 2018, from what beyond/cremer.py measures of each image; the paper's beside them."""
+"""The gaps of Cremer, Li, Duvenaud 2018, from what cremer.py measures of each image; the paper's beside them."""
 
 from typing import NamedTuple
 
 import numpy as np
 
-from lecture10_vae.studies import annealing, importance
+from lecture10_vae.beyond import annealing, importance
 
 # Table 2, MNIST, factorized Gaussian encoder: quoted from memory, so "about". Their public code (lxuechen/
 # inference-suboptimality) measures the first 1,000 training images, anneals through 10,000 distributions from the prior
