@@ -49,7 +49,8 @@ class Run:
         if change := next((name for name in recorded if recorded[name] != self.flags.get(name)), None):
             raise UserError(f"{asked} holds a run with {flag(change)} {recorded[change]}: choose another --logdir.")
         self.folder = asked if recorded else _make_folder(asked)
-        _write_json(self.folder / "flags.json", self.flags)
+        if not recorded:  # once only, so that no kill can spoil it
+            _write_json(self.folder / "flags.json", self.flags)
         self._newest = tf.train.latest_checkpoint(str(self.folder))
         self._first = int(self._newest.rpartition("-")[2]) + 1 if self._newest else 0
         suffix = f".{self._first}"  # a file is named by the second, and one of the same name would be overwritten
