@@ -67,6 +67,7 @@ def record(runs: Path) -> dict:
     for name in RUNS:
         results[name] = json.loads((runs / name / "results.json").read_text(encoding="utf-8"))
         versions, seed = results[name].pop("versions"), results[name]["seed"]
+        results[name].pop("data_dir", None)  # a path of one machine
         results[name]["history"] = measure.history(runs / name)
     parts = {
         "as_printed": lambda: as_printed.measure(runs / "vae"),
