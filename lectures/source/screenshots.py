@@ -1,11 +1,12 @@
 """Takes the notes' pictures of TensorBoard, in a real browser that is not shown: `make screenshots`.
 
-It trains what is to be seen, five minutes on two cores, most of them for codes of four sizes; starts TensorBoard as
-`make tensorboard` does; and writes figures/tensorboard/*.png. Chromium or Chrome must be there.
+It trains what is to be seen, five minutes on two cores, starts TensorBoard as `make tensorboard` does, and writes
+figures/tensorboard/*.png. Chromium or Chrome must be there.
 """
 
 import contextlib
 import io
+import itertools
 import re
 import shutil
 import subprocess
@@ -23,34 +24,21 @@ from lecture10_vae.utils import command_line
 REPOSITORY = Path(__file__).resolve().parents[2]
 FIGURES = REPOSITORY / "lectures" / "figures" / "tensorboard"
 
-VAE = ["vae"]
-# Folder of each run: script and flags. One epoch shows the graph as well as forty do.
-RUNS = {
-    "vae": VAE,
-    "distributions": ["distributions"],
-    "regression": ["regression", "--epochs", "1"],
-    "classification": ["classification", "--epochs", "1"],
-    "lower_bound": ["lower_bound", "--steps", "1"],
-    "bayesian_network": ["bayesian_network", "--epochs", "1", "--draws", "1"],
-    "variational_inference": ["variational_inference", "--epochs", "1", "--train-images", "1000"],
-    "code_sizes/vae_1": [*VAE, "--code-size", "1"],
-    "code_sizes/vae_2": VAE,
-    "code_sizes/vae_5": [*VAE, "--code-size", "5"],
-    "code_sizes/vae_10": [*VAE, "--code-size", "10"],
+# One epoch shows the graph as well as forty do.
+GRAPHS = {  # script: flags
+    "vae": [],
+    "distributions": [],
+    "regression": ["--epochs", "1"],
+    "classification": ["--epochs", "1"],
+    "lower_bound": ["--steps", "1"],
+    "bayesian_network": ["--epochs", "1", "--draws", "1"],
+    "variational_inference": ["--epochs", "1", "--train-images", "1000"],
 }
+CODE_SIZES = (1, 2, 5, 10)
 
 BROWSERS = ["chromium", "chromium-browser", "google-chrome", "chrome", "msedge"]
-# Offline, as root too, and with WebGL, which the projector needs, where there is no graphics card.
-BROWSER_FLAGS = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-quic",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-]
+# As root too, and with WebGL, which the projector needs, where there is no graphics card
+BROWSER_FLAGS = ["--no-sandbox", "--disable-quic", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
 PATIENCE = 120_000  # milliseconds, for a slow machine
 ASIDE = ("save", "summary", "optimize", "infer", "begin")  # boxes of a graph whose edges would hide the rest
 
@@ -79,19 +67,9 @@ def serve(logdir: Path) -> Iterator[str]:
     command = [sys.executable, str(REPOSITORY / "lecture10_vae" / "show_runs.py"), *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as server:
         try:
-            yield read_address(server)
+            yield next(filter(None, (re.search(r"http://127[^?\s]+", line) for line in server.stdout))).group()
         finally:
             server.terminate()
-
-
-def read_address(server: subprocess.Popen) -> str:
-    """The address that TensorBoard prints."""
-    lines = []
-    for line in server.stdout:
-        lines.append(line)
-        if address := re.search(r"http://127[^?\s]+", line):
-            return address.group()
-    raise command_line.UserError(f"TensorBoard does not start: {' '.join(lines)}")
 
 
 def open_page(browser: Browser, width: int = 1180, height: int = 1000, scale: int = 2) -> Page:
@@ -164,22 +142,13 @@ def save(name: str, *pictures: bytes, colors: int = 256) -> None:
     """Writes screenshots, one under the other, as a small PNG that is 1600 pixels wide or less."""
     parts = [Image.open(io.BytesIO(picture)).convert("RGB") for picture in pictures]
     width = max(500, *(part.width for part in parts))  # a narrow picture would be drawn large
-    whole = Image.new("RGB", (width, sum(part.height for part in parts)), "white")
-    top = 0
-    for part in parts:
+    tops = [0, *itertools.accumulate(part.height for part in parts)]
+    whole = Image.new("RGB", (width, tops[-1]), "white")
+    for part, top in zip(parts, tops, strict=False):
         whole.paste(part, (0, top))
-        top += part.height
     whole.thumbnail((1600, 4000))
     FIGURES.mkdir(parents=True, exist_ok=True)
     whole.quantize(colors).save(FIGURES / f"{name}.png", optimize=True)
-
-
-def around(locator: Locator, margin: int = 12) -> bytes:
-    """A screenshot of an element and a little around it."""
-    box = locator.bounding_box()
-    clip = {"x": box["x"] - margin, "y": box["y"] - margin}
-    clip |= {"width": box["width"] + 2 * margin, "height": box["height"] + 2 * margin}
-    return locator.page.screenshot(clip=clip)
 
 
 def move_to_epoch(cards: Locator, epoch: int) -> None:
@@ -192,22 +161,26 @@ def move_to_epoch(cards: Locator, epoch: int) -> None:
     wait_until_still(cards.page, cards.screenshot)
 
 
-def train(runs: Path) -> None:
-    """Trains what there is to show; what is trained there already is left as it is."""
-    for name, (script, *flags) in RUNS.items():
-        print(f"{name} ...", flush=True)
-        command = [sys.executable, str(REPOSITORY / "lecture10_vae" / f"{script}.py"), "--logdir", str(runs / name)]
-        subprocess.run([*command, *flags], check=True, stdout=subprocess.DEVNULL)
+def train(script: str, logdir: Path, flags: list[str]) -> None:
+    """Runs a script, without what it prints."""
+    print(f"{logdir.name} ...", flush=True)
+    command = [sys.executable, REPOSITORY / "lecture10_vae" / f"{script}.py", "--logdir", logdir, *flags]
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 
-def take(browser: Browser, runs: Path) -> None:
-    """Takes all pictures."""
-    for name in RUNS:
-        if "/" not in name:
-            with serve(runs / name) as address:
-                graph = show_graph(open_page(browser, width=1500, height=900), address)
-                save(f"{name}_graph", around(graph))
-    with serve(runs / "vae") as address:
+def take_graphs(browser: Browser, runs: Path) -> None:
+    """Takes each script's graph, and a little around it, as its run shows it."""
+    for script in GRAPHS:
+        with serve(runs / script) as address:
+            page = open_page(browser, width=1500, height=900)
+            box = show_graph(page, address).bounding_box()
+            clip = {"x": box["x"] - 12, "y": box["y"] - 12, "width": box["width"] + 24, "height": box["height"] + 24}
+            save(f"{script}_graph", page.screenshot(clip=clip))
+
+
+def take_dashboards(browser: Browser, vae: Path, code_sizes: Path) -> None:
+    """Takes curves, histograms, images and the projector of a run of vae.py, and the curves of runs side by side."""
+    with serve(vae) as address:
         page = open_page(browser, width=1420)
         save("vae_curves", show_cards(page, address, "^(elbo|kl|reconstruction)$").screenshot())
         page = open_page(browser, width=1180)
@@ -221,21 +194,21 @@ def take(browser: Browser, runs: Path) -> None:
         projector = show_projector(open_page(browser, width=1300, height=760), address)
         box = projector.bounding_box()
         save("vae_projector", projector.page.screenshot(clip=box | {"width": box["width"] - 300}), colors=64)
-    with serve(runs / "code_sizes") as address:
+    with serve(code_sizes) as address:
         page = open_page(browser, width=1420)
         save("code_sizes", show_cards(page, address, "^(elbo|kl|reconstruction)$", "test").screenshot())
 
 
-def main(runs: Path | None = None) -> None:
-    """Takes the notes' pictures of TensorBoard.
-
-    Args:
-        runs: a folder for the runs that are shown, to be used again; if not given, they are trained and forgotten.
-    """
-    with open_browser() as browser, contextlib.ExitStack() as stack:
-        runs = runs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        train(runs)
-        take(browser, runs)
+def main() -> None:
+    """Takes the notes' pictures of TensorBoard."""
+    with open_browser() as browser, tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder)
+        for script, flags in GRAPHS.items():
+            train(script, runs / script, flags)
+        for size in CODE_SIZES:
+            train("vae", runs / "code_sizes" / f"vae_{size}", ["--code-size", str(size)])
+        take_graphs(browser, runs)
+        take_dashboards(browser, runs / "vae", runs / "code_sizes")
     print(f"Pictures are in {FIGURES}.")
 
 
