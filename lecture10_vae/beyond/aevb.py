@@ -6,9 +6,8 @@ dimensions than are needed do not make the model overfit, as the divergence keep
 
     python lecture10_vae/beyond/aevb.py
 
-The paper has tanh for relu, Adagrad (a rate of 0.01, 0.02 or 0.1) for Adam, initial weights from N(0, 0.01) and a
-weight decay by a prior N(0, I). The pixels here are grey, as on the slides. So the shape of the curves compares, and
-not their values.
+The paper has tanh for relu, Adagrad for Adam, other initial weights, and a weight decay. The pixels are grey, as on the
+slides. So the shape of the curves compares, and not their values.
 
 After 100 epochs (seed 0) the bound on test images is -148.8 with 2 dimensions, -100.5 with 20, and -101.2 with 200, of
 which 22 are in use. Half an hour on two cores; rerun the command to resume.
@@ -23,26 +22,14 @@ from lecture10_vae.beyond import importance, models, pictures
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import codes
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import Run, read_curves
 
 CODE_SIZES = (2, 3, 5, 10, 20, 200)  # the slides', and the paper's
 
 
-def evaluated_epochs(epochs: int) -> set[int]:
-    """About twenty of a hundred, closer together at the beginning, where the bound changes fast."""
-    return {*range(min(epochs, 10)), *range(10, epochs, 10), epochs}
-
-
 def train_one(code_size: int, flags: dict, train: mnist.Dataset, test: mnist.Dataset, folder: Path) -> dict:
-    """Trains the VAE of slides 22-26 in a folder of its own, or resumes it there.
-
-    Args:
-        flags: of `main`.
-
-    Returns:
-        The bound by training images seen, and the trained model's numbers on test images.
-    """
+    """Trains the VAE of slides 22-26 in a folder of its own, or resumes it there. Returns its results."""
     seed, batch_size, seen = flags["seed"], flags["batch_size"], train.first(10_000)  # as many as there are test images
     with tf.Graph().as_default(), tf.Session() as session:
         model = vae.build_graph(code_size, flags["hidden_size"], flags["learning_rate"], seed)
@@ -56,36 +43,16 @@ def train_one(code_size: int, flags: dict, train: mnist.Dataset, test: mnist.Dat
             if epoch > 0:  # 0 is before training
                 for batch in mnist.batches(train, batch_size, [seed, epoch], together=100):
                     session.run(optimize, {model.images: batch.images})
-            parts = {"train": seen, "test": test} if epoch in evaluated_epochs(flags["epochs"]) else {}
+            parts = {"train": seen, "test": test} if epoch in models.evaluated_epochs(flags["epochs"]) else {}
             run.log(session, epoch, **{part: vae.evaluate(session, model, parts[part].images) for part in parts})
         divergences = np.sort(codes.divergences(session, model, test.images))[::-1]
         numbers = codes.measure(session, model, test.images) | {"kl_by_dimension_nats": divergences.tolist()}
         numbers["active_units"] = importance.active_units(session.run(model.mean, {model.images: test.images}))
-        return run.finish(**summarize(run.folder, len(train)), **numbers)
-
-
-def summarize(folder: Path, images_per_epoch: int) -> dict[str, object]:
-    """What a run has come to: the bound on both parts by training images seen, and its last values."""
-    train, test = read_curves(folder / "train"), read_curves(folder / "test")
-    curves = {"train_elbo_nats": train["elbo"], "test_elbo_nats": test["elbo"]}
-    return {
-        "images_seen": [epoch * images_per_epoch for epoch, _ in test["elbo"]],
-        "curves": {name: [value for _, value in curve] for name, curve in curves.items()},
-        **{name: curve[-1][1] for name, curve in curves.items()},
-        "test_kl_nats": test["kl"][-1][1],
-    }
-
-
-def describe(numbers: dict[int, dict]) -> str:
-    """A table of what each size of the code came to."""
-    lines = ["code  train bound  test bound  test KL  in use  active units  seconds"]
-    for code_size, of_size in numbers.items():
-        lines.append(
-            f"{code_size:4d}  {of_size['train_elbo_nats']:11.2f}  {of_size['test_elbo_nats']:10.2f}"
-            f"  {of_size['test_kl_nats']:7.2f}  {of_size['dimensions_in_use']:6d}  {of_size['active_units']:12d}"
-            f"  {of_size['seconds']:7.0f}"
-        )
-    return "\n".join(lines)
+        curves = {part: read_curves(run.folder / part) for part in ("train", "test")}
+        bounds = {f"{part}_elbo_nats": [value for _, value in curve["elbo"]] for part, curve in curves.items()}
+        numbers |= {name: bound[-1] for name, bound in bounds.items()}
+        numbers |= {"test_kl_nats": curves["test"]["kl"][-1][1], "curves": bounds}
+        return run.finish(images_seen=[epoch * len(train) for epoch, _ in curves["test"]["elbo"]], **numbers)
 
 
 def main(
@@ -96,7 +63,6 @@ def main(
     seed: int = 0,
     plain: bool = False,
     logdir: Path = Path("runs/paper_aevb"),
-    data_dir: Path = mnist.DATA_DIR,
 ) -> dict:
     """Trains the VAE for each size of the code, and draws figure 2 of Kingma and Welling; rerun to resume.
 
@@ -108,17 +74,18 @@ def main(
         seed: of the initial weights, the order of the images and the noise.
         plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
         logdir: the folder, with one of its own for each model.
-        data_dir: the folder with MNIST's four files.
     """
     flags = dict(locals())
     models.refuse_run(logdir)
-    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+    train, test = mnist.load("train"), mnist.load("test")
     numbers = {}
     for code_size in CODE_SIZES:
         print(f"{code_size} code dimensions, {hidden_size} hidden units. Nats per test image:")
         numbers[code_size] = train_one(code_size, flags, train, test, logdir / f"code_size_{code_size}")
-    print(describe(numbers))
-    pictures.draw_aevb(numbers, logdir)
+    columns = ["train_elbo_nats", "test_elbo_nats", "test_kl_nats", "dimensions_in_use", "active_units", "seconds"]
+    models.print_table(numbers, columns)
+    plotting.save(pictures.draw_bounds(numbers), logdir / "bounds.png")
+    plotting.save(pictures.draw_divergences(numbers), logdir / "divergences.png")
     return models.write_results(logdir, flags | {"by_code_size": numbers, "data": train.describe()})
 
 

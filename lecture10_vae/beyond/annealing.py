@@ -12,7 +12,6 @@ one by importance sampling is; better moves and more of them make it tighter.
 A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as iwae.py names them.
 """
 
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -26,6 +25,7 @@ TOGETHER = 20  # images, each with all of its chains
 ACCEPTED = 0.65  # of the moves: where Hamiltonian Monte Carlo gets furthest for its cost (Beskos et al. 2013)
 FIRST_STEP = 0.3  # in units of the distribution's stddev
 GAIN = 0.1  # by which the pilot corrects it
+LEAPFROG_STEPS = 5  # of a move
 
 
 class Estimate(NamedTuple):
@@ -42,25 +42,25 @@ def schedule(distributions: int, power: float = 4.0) -> np.ndarray:
     return np.linspace(0, 1, distributions + 1, dtype=np.float32) ** np.float32(power)
 
 
-def build_graph(
-    model: SimpleNamespace,
-    start: tfd.Distribution,
-    places: np.ndarray,
-    chains: int = 16,
-    leapfrog_steps: int = 5,
-) -> SimpleNamespace:
+def build_graph(model: SimpleNamespace, start: tfd.Distribution, places: np.ndarray, chains: int) -> SimpleNamespace:
     """AIS from a start S(z) with batch shape [N], as one compiled operation. Returns everything below by its name."""
     step_sizes = tf.placeholder(tf.float32, [len(places) - 1], "step_sizes")  # of each move, in widths of p_t
     gain = tf.placeholder_with_default(0.0, [], "gain")  # above 0 they adapt: then w is not exact, as moves look back
     noise_seed = tf.placeholder(tf.int32, [2], "noise_seed")
-    log_joint, last = _log_joint(model), len(places) - 1
+    last = len(places) - 1
+
+    def log_joint(code):
+        return model.prior.log_prob(code) + model.decoder(code).log_prob(model.images)
 
     def move(i, code, log_weight, accepted, adapted, used):
         before, place = tf.gather(places, i), tf.gather(places, i + 1)
         log_weight += (place - before) * (log_joint(code) - start.log_prob(code))
         step_size = adapted * step_sizes[i]
-        log_density, width = _between(model, start, place)
-        kernel = tfp.mcmc.HamiltonianMonteCarlo(log_density, step_size * width, leapfrog_steps)
+        # How wide p_t is: a guess, were P(z|x) the encoder's Gaussian. A poor one costs moves, and leaves w exact
+        width = 1 / tf.sqrt((1 - place) / start.stddev() ** 2 + place / model.posterior.stddev() ** 2)
+        kernel = tfp.mcmc.HamiltonianMonteCarlo(
+            lambda code: (1 - place) * start.log_prob(code) + place * log_joint(code), step_size * width, LEAPFROG_STEPS
+        )
         # The kernel's results hold ln p_(t-1) of the code: they must be made anew, as p_t is another density
         move_seed = tf.random.experimental.stateless_fold_in(noise_seed, i + 1)
         code, results = kernel.one_step(code, kernel.bootstrap_results(code), move_seed)
@@ -80,28 +80,6 @@ def build_graph(
     return SimpleNamespace(**locals())
 
 
-def _log_joint(model: SimpleNamespace) -> Callable[[tf.Tensor], tf.Tensor]:
-    return lambda code: model.prior.log_prob(code) + model.decoder(code).log_prob(model.images)
-
-
-def _between(model: SimpleNamespace, start: tfd.Distribution, place: tf.Tensor) -> tuple[Callable, tf.Tensor]:
-    """ln p_t(z) of codes, but for a constant, and how wide p_t is in each dimension, [N, code_size].
-
-    The width is a guess from the encoder: the stddev, were P(z|x) the encoder's Gaussian. A poor guess costs accepted
-    moves, and leaves the mean of w as it is.
-    """
-    log_joint = _log_joint(model)
-    precision = (1 - place) / start.stddev() ** 2 + place / model.posterior.stddev() ** 2
-    return lambda code: (1 - place) * start.log_prob(code) + place * log_joint(code), 1 / tf.sqrt(precision)
-
-
-def find_step_sizes(session: tf.Session, graph: SimpleNamespace, feed: dict, seed: int = 2) -> np.ndarray:
-    """The step size of each move by which a pilot accepts as many as it should: other chains than those that count."""
-    first = np.full(len(graph.places) - 1, FIRST_STEP, np.float32)
-    pilot = {graph.step_sizes: first, graph.gain: GAIN, graph.noise_seed: [seed, -1]}
-    return session.run(graph.used_step_sizes, feed | pilot)
-
-
 def estimate(session: tf.Session, graph: SimpleNamespace, rows: dict[tf.Tensor, np.ndarray], seed: int = 1) -> Estimate:
     """ln P(x) of N images.
 
@@ -110,11 +88,12 @@ def estimate(session: tf.Session, graph: SimpleNamespace, rows: dict[tf.Tensor, 
         rows: what is fed, N rows each: the images, as the graph takes them, and what else its start depends on.
     """
     count = len(next(iter(rows.values())))
-    step_sizes, parts = None, []
+    first_sizes, parts = np.full(len(graph.places) - 1, FIRST_STEP, np.float32), []
     for first in tqdm(range(0, count, TOGETHER), "AIS", disable=None, leave=False):
         feed = {tensor: values[first : first + TOGETHER] for tensor, values in rows.items()}
-        if step_sizes is None:
-            step_sizes = find_step_sizes(session, graph, feed)
+        if not parts:  # a pilot finds the step sizes, by other chains than those that count
+            pilot = {graph.step_sizes: first_sizes, graph.gain: GAIN, graph.noise_seed: [2, -1]}
+            step_sizes = session.run(graph.used_step_sizes, feed | pilot)
         feed |= {graph.step_sizes: step_sizes, graph.noise_seed: [seed, first]}
         log_weight, accepted = session.run([graph.log_weight, graph.accepted], feed)
         weighed = importance.summarize(log_weight)

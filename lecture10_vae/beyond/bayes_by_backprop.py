@@ -2,62 +2,59 @@
 
 Two hidden layers of 400 relu units on MNIST; all weights and biases have Gaussians Q in place of values. The prior is a
 Gaussian, or the paper's mixture of two (equation 7). As on slide 29, an image's share of the bound holds one N-th of
-the whole divergence (the paper lets the first mini-batches of an epoch carry most of it, equation 9). One draw of the
-weights may serve a whole mini-batch, as on slide 28 and in the paper ("shared"), or each image has one of its own: by
-the sums that it makes ("local": Kingma, Salimans, Welling 2015) or by signs ("flipout": Wen et al. 2018). Beside them
-is the same network with weights that are values, by plain SGD, and with dropout.
+the whole divergence. One draw of the weights may serve a whole mini-batch, as on slide 28 and in the paper ("shared"),
+or each image has one of its own: by the sums that it makes ("local": Kingma, Salimans, Welling 2015) or by signs
+("flipout": Wen et al. 2018). Beside them is the same network with weights that are values, and with dropout.
 
     python lecture10_vae/beyond/bayes_by_backprop.py        (or: make paper-bbb)
 
 After 60 epochs (seed 0) the error on the test images is 1.5 % with the Gaussian prior, 1.6 % with the mixture, 1.9 % by
-plain SGD and 1.5 % with dropout; all of it takes 25 minutes on two cores; rerun the command to
-resume.
+plain SGD and 1.5 % with dropout. 25 minutes on two cores; rerun the command to resume.
 
-The initial stddev and the prior's were chosen on the last 10,000 training images (--held-out), with seed 0. After 12
-epochs of SGD, a Gaussian prior of stddev 0.3 came to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 %
-with 0.05; the mixture, with 0.05, to 2.50 %. Nothing else was chosen: the share of units left out is 0.5, and the rate
-is the largest of the paper's. The paper trains for 600 epochs (figure 2).
+The stddevs were chosen on the last 10,000 training images (--held-out), with seed 0. After 12 epochs of SGD, a prior of
+stddev 0.3 came to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 % with 0.05; the mixture, with 0.05,
+to 2.50 %. Nothing else was chosen: the share of units left out is 0.5, and the rate is the largest of the paper's.
 """
 
 import itertools
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Literal
 
 import numpy as np
 
 from lecture10_vae import bayesian_network
-from lecture10_vae.beyond import models, pictures, weight_studies
+from lecture10_vae.beyond import models, pictures
 from lecture10_vae.each_batch import each_batch
-from lecture10_vae.studies import uncertainty
+from lecture10_vae.studies import pruning, uncertainty
 from lecture10_vae.tf1 import tf, tfd
-from lecture10_vae.utils import command_line, mnist
-from lecture10_vae.utils.run import Run
+from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils.run import Run, read_curves
 
 DRAWS = ("shared", "local", "flipout")  # ways to draw the weights for a mini-batch
-PRUNED = ("gaussian", "mixture", "gaussian_adam")
-MIXTURE = {"wide_share": 0.5, "wide_stddev": 1.0, "narrow_stddev": 0.0025}  # exp(-0) and exp(-6), of the paper's grid
+KEPT = (1.0, 0.5, 0.25, 0.05, 0.02)  # fractions of the weights; table 2 removes the rest
+DEFAULTS = {"prior": None, "draw": "local", "optimizer": "sgd", "dropout": 0.0}
+SHORT = {"prior": "gaussian", "epochs": 10}
 VARIANTS = {  # by the folders of their runs: the rows of table 1, the same bound by Adam, and what shorter runs compare
     "sgd": {},
     "dropout": {"dropout": 0.5},
     "gaussian": {"prior": "gaussian"},
     "mixture": {"prior": "mixture"},
-    "gaussian_adam": {"prior": "gaussian", "optimizer": "adam"},
-    "short_local": {"prior": "gaussian", "short": True},
-    "short_shared": {"prior": "gaussian", "short": True, "draw": "shared"},
-    "short_flipout": {"prior": "gaussian", "short": True, "draw": "flipout"},
-    "short_narrow": {"prior": "gaussian", "short": True, "initial_stddev": 0.002},
-    "short_wide": {"prior": "gaussian", "short": True, "initial_stddev": 0.1},
+    "gaussian_adam": {"prior": "gaussian", "optimizer": "adam", "learning_rate": 1e-3},
+    "short_local": SHORT,
+    "short_shared": SHORT | {"draw": "shared"},
+    "short_flipout": SHORT | {"draw": "flipout"},
+    "short_narrow": SHORT | {"initial_stddev": 0.002},
+    "short_wide": SHORT | {"initial_stddev": 0.1},
 }
 TOGETHER = 26  # of the 468 mini-batches of an epoch, in a session.run: with flipout, 80 MB of noise
 
 
-def make_prior(kind: str = "gaussian", prior_stddev=0.3, wide_share=0.5, wide_stddev=1.0, narrow_stddev=0.0025):
+def make_prior(kind: str = "gaussian", stddev: float = 0.3) -> tfd.Distribution:
     """P(weight), the same for each: a Gaussian, or the mixture of a wide and a narrow one (equation 7)."""
     if kind == "gaussian":
-        return tfd.Normal(0.0, prior_stddev)
-    shares = tfd.Categorical(probs=[wide_share, 1 - wide_share])
-    return tfd.MixtureSameFamily(shares, tfd.Normal([0.0, 0.0], [wide_stddev, narrow_stddev]))
+        return tfd.Normal(0.0, stddev)
+    stddevs = [1.0, 0.0025]  # exp(-0) and exp(-6), of the paper's grid
+    return tfd.MixtureSameFamily(tfd.Categorical(probs=[0.5, 0.5]), tfd.Normal([0.0, 0.0], stddevs))
 
 
 def make_divergence(posterior: tfd.Distribution, prior: tfd.Distribution, weights: tf.Tensor) -> tf.Tensor:
@@ -217,38 +214,60 @@ def measure(
 def make_gradients(model: SimpleNamespace) -> dict[str, tf.Tensor]:
     """The gradient of the mean log probability by all means, then by all stddevs, [2W]; by each way to draw."""
     gradients = {}
+    parameters = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
     for draw in DRAWS:
-        log_prob = tf.reduce_mean(
-            define_network(model.images, model.posteriors, model.drawn, draw).log_prob(model.label)
-        )
-        parameters = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
+        dist = define_network(model.images, model.posteriors, model.drawn, draw)
+        log_prob = tf.reduce_mean(dist.log_prob(model.label))
         gradients[draw] = tf.concat([tf.reshape(part, [-1]) for part in tf.gradients(log_prob, parameters)], axis=0)
     return gradients
 
 
-def settle(name: str, flags: dict) -> dict:
-    """What a variant's numbers depend on: what VARIANTS says of it, and the flags that it has to do with."""
-    flags = dict(flags)
-    short_epochs, adam_rate = flags.pop("short_epochs"), flags.pop("adam_learning_rate")
-    config = {"prior": None, "draw": "local", "optimizer": "sgd", "dropout": 0.0} | flags | VARIANTS[name]
-    if config.pop("short", False):
-        config["epochs"] = short_epochs
-    if config["optimizer"] == "adam":
-        config["learning_rate"] = adam_rate
-    if config["prior"] == "mixture":
-        config |= MIXTURE
-    foreign = {"dropout"} if config["prior"] else {"prior", "draw", "initial_stddev"}
-    foreign |= {"prior_stddev"} if config["prior"] != "gaussian" else set()
-    return {"variant": name} | {key: value for key, value in config.items() if key not in foreign}
+def vary(session: tf.Session, gradients: dict[str, tf.Tensor], feed: dict, draws: int = 50) -> dict[str, dict]:
+    """For each way to draw the weights, the variances over draws of its gradients [2W], summed up over each half."""
+    numbers = {}
+    for way, gradient in gradients.items():
+        both = np.split(np.array([session.run(gradient, feed) for _ in range(draws)]), 2, axis=1)
+        by_means, by_stddevs = (half.var(axis=0, ddof=1, dtype=np.float64).sum() for half in both)
+        numbers[way] = {"by_means_variance": by_means, "by_stddevs_variance": by_stddevs}
+    return numbers
+
+
+def prune(
+    session: tf.Session, model: SimpleNamespace, images: np.ndarray, labels: np.ndarray, draws: int
+) -> dict[str, list[float]]:
+    """The error in percent on images [N, 28, 28] with fewer and fewer weights kept in all layers together.
+
+    Kept are those whose |mean| / stddev is largest, or whose |mean| is; the others' means and stddevs are set to 0.
+    Predictions are made by the mean weights, but for `by_signal_to_noise`: averaged over draws of the weights.
+    """
+    parts = [*(layer.loc for layer in model.posteriors), *(layer.scale for layer in model.posteriors)]
+    values = session.run(parts)
+    mean, stddev = np.split(np.concatenate([value.ravel() for value in values]), 2)
+    cuts = np.cumsum([value.size for value in values])[:-1]
+
+    def error(importance, fraction, probability, draws=1):
+        both = np.concatenate([pruning.prune(array, importance, fraction) for array in (mean, stddev)])
+        arrays = zip(parts, values, np.split(both, cuts), strict=True)
+        feed = {part: array.reshape(value.shape) for part, value, array in arrays} | {model.images: images}
+        each = [session.run(probability, feed) for _ in range(draws)]
+        return uncertainty.percent_wrong(np.mean(each, axis=0), labels)
+
+    ratio, size = np.abs(mean) / stddev, np.abs(mean)
+    return {
+        "kept": list(KEPT),
+        "by_signal_to_noise": [error(ratio, fraction, model.probability, draws) for fraction in KEPT],
+        "by_signal_to_noise_mean_weights": [error(ratio, fraction, model.mean_probability) for fraction in KEPT],
+        "by_mean": [error(size, fraction, model.mean_probability) for fraction in KEPT],
+    }
 
 
 def build(config: dict, train_size: int) -> SimpleNamespace:
     """The graph of a variant's configuration."""
     given = {name: config[name] for name in ("hidden_size", "learning_rate", "seed")}
-    if "dropout" in config:
+    if config["prior"] is None:
         return build_point_graph(config["dropout"], **given)
-    prior = make_prior(config["prior"], **{name: config[name] for name in ("prior_stddev", *MIXTURE) if name in config})
     given |= {"name": config["optimizer"], "steps": config["epochs"] * (train_size // config["batch_size"])}
+    prior = make_prior(config["prior"], config["prior_stddev"])
     return build_graph(train_size, prior, config["draw"], config["initial_stddev"], **given)
 
 
@@ -271,91 +290,64 @@ def train_one(config: dict, train: mnist.Dataset, test: mnist.Dataset, folder: P
                     session.run(optimize, {model.images: batch.images, model.label: batch.labels})
             run.log(session, epoch, **evaluate(session, model, seen, test))
         numbers = measure(session, model, train, test, draws)
-        if name in PRUNED:
-            numbers["pruning"] = weight_studies.prune(session, model, test.images, test.labels, draws)
+        if name in pictures.PRUNED:
+            numbers["pruning"] = prune(session, model, test.images, test.labels, draws)
         if gradients:
             first = train.first(batch_size)
             feed = {model.images: first.images, model.label: first.labels}
-            trained = weight_studies.vary(session, gradients, feed)
+            trained = vary(session, gradients, feed)
             session.run(initialize)
-            numbers["gradients"] = {"trained": trained, "untrained": weight_studies.vary(session, gradients, feed)}
+            numbers["gradients"] = {"trained": trained, "untrained": vary(session, gradients, feed)}
         return run.finish(**numbers)
-
-
-def gather(logdir: Path) -> dict[str, dict]:
-    """What all variants came to whose runs in the folder are finished, and what of some was measured besides."""
-    results = {"variants": {}, "gradients": {}, "pruning": {}}
-    for name in VARIANTS:
-        if numbers := models.read_results(logdir / name):
-            results["gradients"] = numbers.pop("gradients", results["gradients"])
-            if "pruning" in numbers:
-                results["pruning"][name] = numbers.pop("pruning")
-            results["variants"][name] = numbers
-    return results
-
-
-def describe(variants: dict[str, dict]) -> str:
-    """A table with a line for each variant: test errors averaged over draws and by the mean weights, and the bound."""
-    lines = [f"{'':14}  test error: draws, mean   bound  stddev: initial, trained  epochs  seconds"]
-    for name, numbers in variants.items():
-        errors = f"{numbers['test_error_percent']:9.2f} % {numbers['test_error_percent_mean_weights']:7.2f} %"
-        line = f"{name:14}  {errors}  "
-        if "initial_stddev" in numbers:
-            bound, (_, stddev, _) = numbers["train_elbo_nats"], numbers["median_stddevs"]
-            line += f"{bound:10.3f} {numbers['initial_stddev']:15g} {stddev:8.4f}"
-        lines.append(f"{line:64} {numbers['epochs']:9d} {numbers['seconds']:8.0f}")
-    return "\n".join(lines)
 
 
 def main(
     epochs: int = 60,
-    short_epochs: int = 10,
     batch_size: int = 128,
     hidden_size: int = 400,
     learning_rate: float = 0.128,
-    adam_learning_rate: float = 1e-3,
     initial_stddev: float = 0.02,
     prior_stddev: float = 0.3,
     draws: int = 20,
-    only: Literal["all", *VARIANTS] = "all",
     held_out: bool = False,
     seed: int = 0,
     plain: bool = False,
     logdir: Path = Path("runs/paper_bbb"),
-    data_dir: Path = mnist.DATA_DIR,
 ) -> dict:
     """Trains the networks of Blundell et al.'s table 1 on MNIST, one after the other; rerun the command to resume.
 
     Args:
-        epochs: passes over the training images, for each row of table 1.
-        short_epochs: passes for the comparison of ways to draw the weights, and of initial stddevs.
+        epochs: passes over the training images, for each row of table 1; the shorter runs have 10.
         batch_size: images in a mini-batch.
         hidden_size: units in each of the two hidden layers.
         learning_rate: of SGD without momentum, for the mean over a mini-batch.
-        adam_learning_rate: of Adam; falls to 0 as a cosine.
         initial_stddev: of Q(weights).
         prior_stddev: of the Gaussian prior.
         draws: of the weights, to average predictions over.
-        only: the one variant to train.
         held_out: train on all but the last 10,000 training images, and test on those: for choices.
         seed: of the initial weights, the order of the images and the draws.
         plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
         logdir: the folder, with one of its own for each variant.
-        data_dir: the folder with MNIST's four files.
     """
     flags = dict(locals())
     models.refuse_run(logdir)
-    train, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
+    train, test = mnist.load("train"), mnist.load("test")
     if held_out:
         train, test = train.hold_out()
-    shared = {name: value for name, value in flags.items() if name != "only"}
-    for name in VARIANTS if only == "all" else [only]:
-        config = settle(name, shared)
+    results = {"variants": {}, "pruning": {}}
+    for name, own in VARIANTS.items():
+        config = {"variant": name} | DEFAULTS | flags | own
         print("\n" + ", ".join(f"{key} {value}" for key, value in config.items()))
-        train_one(config, train, test, logdir / name)
-    results = gather(logdir)
-    print("\n" + describe(results["variants"]))
-    pictures.draw_bayes_by_backprop(results, logdir)
+        numbers = results["variants"][name] = train_one(config, train, test, logdir / name)
+        if name in pictures.PRUNED:
+            results["pruning"][name] = numbers.pop("pruning")
+    results["gradients"] = results["variants"]["gaussian"].pop("gradients")
+    columns = ["test_error_percent", "test_error_percent_mean_weights", "train_elbo_nats", "epochs", "seconds"]
+    models.print_table(results["variants"], columns)
+    curves = {name: read_curves(logdir / name / "test")["error_percent"] for name in VARIANTS}
+    plotting.save(pictures.draw_epochs(curves), logdir / "pictures" / "epochs.png")
+    plotting.save(pictures.draw_gradients(results["gradients"]), logdir / "pictures" / "gradients.png")
+    plotting.save(pictures.draw_pruning(results["pruning"]), logdir / "pictures" / "pruning.png")
     return models.write_results(logdir, results)
 
 

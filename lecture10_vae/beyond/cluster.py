@@ -19,6 +19,7 @@ import signal
 import socket
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -82,10 +83,7 @@ def start_server(task: Task) -> tf.train.Server:
         why = getattr(error, "strerror", None) or error.message
         raise UserError(f"{task.job} {task.index} cannot listen on port {port} ({why}): free it.") from error
     if not (hosts <= {"localhost", "127.0.0.1", "::1"} and keep_to_loopback(port)):
-        open_to_all = (
-            f"Port {port} is open on all of this machine's addresses, and who reaches it controls this process"
-        )
-        print(f"{open_to_all}: let a firewall close it to all but the cluster.", file=sys.stderr)
+        print(f"Port {port} is open: who reaches it controls this process. Let a firewall close it.", file=sys.stderr)
     return server
 
 
@@ -118,7 +116,9 @@ def build_graph(task: Task, build_model, seed: int) -> SimpleNamespace:
     number = 0 if task.job == "chief" else task.index + 1  # of those who train
     cluster = tf.train.ClusterSpec(task.cluster)
     with tf.device(tf.train.replica_device_setter(worker_device=task.device, cluster=cluster)):
-        model = build_model((seed + number) % 2**31)  # another seed is other noise; the initial weights are the chief's
+        model = build_model(
+            seed=(seed + number) % 2**31
+        )  # another seed is other noise; the initial weights are the chief's
         step = tf.train.get_or_create_global_step()
         with tf.control_dependencies([model.optimize]):
             optimize = tf.assign_add(step, 1)
@@ -140,8 +140,7 @@ def open_session(task: Task, server: tf.train.Server) -> tf.Session:
 def train(session: tf.Session, model: SimpleNamespace, data: mnist.Dataset, flags: dict, until: float) -> int:
     """Takes steps until all together have taken those of `until` epochs. Returns how many this process took.
 
-    Each is a session.run of its own: XLA cannot compile a loop (each_batch) over variables of another process, and
-    between two steps they are another's to change.
+    Each is a session.run of its own: XLA cannot compile a loop (each_batch) over variables of another process.
     """
     seed, per_epoch = flags["seed"], len(data) // flags["batch_size"]
     step, taken = session.run(model.step), 0
@@ -157,11 +156,7 @@ def train(session: tf.Session, model: SimpleNamespace, data: mnist.Dataset, flag
 
 
 def take_part(task: Task, server: tf.train.Server, build_model, data: mnist.Dataset, shown: dict, flags: dict) -> None:
-    """The chief's or a worker's part, from the chief's newest epoch on.
-
-    Args:
-        shown: images for the bounds, by the name of their part.
-    """
+    """The chief's or a worker's part, from the chief's newest epoch on; `shown` are the images for the bounds."""
     with tf.Graph().as_default():
         model = build_graph(task, build_model, flags["seed"])
         if task.job == "worker":
@@ -211,11 +206,7 @@ def main(
     data, test = mnist.load("train", data_dir), mnist.load("test", data_dir)
     parts = {"train": data.first(1_000), "test": test.first(1_000)}
     shown = {part: mnist.binarize(some.pixels, iwae.BINARIZATION) for part, some in parts.items()}
-    means = iwae.average_pixels(data)
-
-    def build_model(seed):
-        return iwae.build_graph(samples, pixel_means=means, seed=seed)
-
+    build_model = partial(iwae.build_graph, samples, pixel_means=iwae.average_pixels(data))
     while True:
         try:
             return take_part(task, server, build_model, data, shown, flags)

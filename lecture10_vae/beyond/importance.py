@@ -30,8 +30,7 @@ class Estimate(NamedTuple):
 def build_graph(model: SimpleNamespace, cut: list[tf.Tensor]) -> tf.Tensor:
     """ln w of SAMPLES codes for each of IMAGES images after the other: [rounds, SAMPLES, IMAGES].
 
-    Args:
-        cut: the placeholders that the weights depend on: the images, and what else there is one of for each image.
+    It depends on the placeholders that are `cut`: the images, and what else there is one of for each image.
     """
     return each_batch(model.log_weights(model.posterior.sample(SAMPLES)), IMAGES, cut)
 
@@ -97,16 +96,6 @@ def measure(
         "test_elbo_nats": of_each.elbo.mean(),
         "active_units": active_units(session.run(model.mean, {model.images: images})),
     }
-
-
-def describe(numbers: dict[str, float]) -> str:
-    """Lines that say so."""
-    return (
-        "ln P(x) {test_log_likelihood_nats:.2f} by {log_likelihood_samples:,} codes an image "
-        "({gained_over_half_the_samples_nats:.2f} more than by half of them)\n"
-        "bound {test_bound_nats:.2f}, of one code {test_elbo_nats:.2f}\n"
-        "{active_units} active units"
-    ).format(**numbers)
 
 
 def active_units(means: np.ndarray) -> int:

@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from lecture10_vae.beyond import importance, pictures
+from lecture10_vae.beyond import importance, models, pictures
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
@@ -98,11 +98,6 @@ def rate(schedule: str, highest: float, epoch: float, epochs: int) -> float:
     return highest * 10 ** (-min(steps, 7) / 7)
 
 
-def evaluated_epochs(epochs: int) -> set[int]:
-    """About forty, closer together at the beginning, where the bound changes fast."""
-    return {0, epochs, *np.geomspace(1, epochs, min(40, epochs)).round().astype(int).tolist()}
-
-
 def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray) -> dict[str, float]:
     """Both bounds in nats, means over images [N, 28, 28], with as many codes as in training."""
     parts = np.array_split(images, -(-len(images) // 100))  # with k = 50 a hundred take 16 MB a tensor
@@ -165,13 +160,13 @@ def main(
                     now = rate(schedule, learning_rate, done, epochs)
                     binary = mnist.binarize(batch.pixels, [seed, epoch, i])
                     session.run(optimize, {model.images: binary, model.learning_rate: now})
-            parts = shown if epoch in evaluated_epochs(epochs) else {}
+            parts = shown if epoch in models.evaluated_epochs(epochs) else {}
             run.log(session, epoch, **{part: evaluate(session, model, parts[part]) for part in parts})
 
-        numbers = importance.measure(
-            session, model, weigh_batches, test_binary[:test_images], importance_samples, samples
-        )
-        print(importance.describe(numbers))
+        given = test_binary[:test_images], importance_samples, samples
+        numbers = importance.measure(session, model, weigh_batches, *given)
+        columns = ["test_log_likelihood_nats", "test_bound_nats", "test_elbo_nats", "active_units"]
+        models.print_table({"": numbers}, columns)
         pictures.draw_iwae(session.run(model.from_prior), {"iwae": "bound", "vae": "elbo"}[objective], run.folder)
         return run.finish(data=train.describe(), **numbers)
 

@@ -41,16 +41,23 @@ def main(
     flags = {name: value for name, value in locals().items() if name != "workers"}
     flags = [text for name, value in flags.items() for text in (command_line.flag(name), str(value))]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the processes below end, too
-    cluster = addresses(workers)
-    with contextlib.ExitStack() as all_of_them:
-        all_of_them.enter_context(process(cluster, "ps", 0, flags))
-        others = [all_of_them.enter_context(process(cluster, "worker", index, flags)) for index in range(workers - 1)]
-        chief = all_of_them.enter_context(process(cluster, "chief", 0, flags))
-        if chief.wait() != 0:
+    cluster, processes = addresses(workers), []
+    try:
+        for job, index in (("ps", 0), *(("worker", index) for index in range(workers - 1)), ("chief", 0)):
+            config = {"cluster": cluster, "task": {"type": job, "index": index}}
+            environment = os.environ | {"TF_CONFIG": json.dumps(config)}
+            command = [sys.executable, SCRIPT, *flags]  # in a session of its own: Ctrl-C is for this process alone
+            processes.append(subprocess.Popen(command, env=environment, start_new_session=True))
+        if processes[-1].wait() != 0:
             raise UserError("The chief has failed, as it says above: the rest of the cluster ends, too.")
-        for worker in others:
+        for worker in processes[1:-1]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 worker.wait(SECONDS_TO_LEAVE)
+    finally:
+        for process in processes:
+            process.terminate()
+        for process in processes:
+            process.wait()
 
 
 def addresses(workers: int) -> dict[str, list[str]]:
@@ -59,19 +66,6 @@ def addresses(workers: int) -> dict[str, list[str]]:
         sockets = [taken.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(workers + 1)]
         ps, chief, *rest = (f"127.0.0.1:{one.getsockname()[1]}" for one in sockets)
     return {"ps": [ps], "chief": [chief], "worker": rest}
-
-
-@contextlib.contextmanager
-def process(cluster: dict[str, list[str]], job: str, index: int, flags: list[str]):
-    """A process of the cluster. It is gone at the latest when the block is left."""
-    environment = os.environ | {"TF_CONFIG": json.dumps({"cluster": cluster, "task": {"type": job, "index": index}})}
-    command = [sys.executable, SCRIPT, *flags]
-    started = subprocess.Popen(command, env=environment, start_new_session=True)  # Ctrl-C is for this process alone
-    try:
-        yield started
-    finally:
-        started.terminate()
-        started.wait()
 
 
 if __name__ == "__main__":

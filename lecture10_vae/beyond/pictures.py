@@ -33,7 +33,6 @@ DRAWS = {"shared": "shared draw\n(slide 28)", "flipout": "flipout", "local": "lo
 
 def draw_iwae(samples: np.ndarray, bound: str, folder: Path) -> None:
     """iwae.py's results.png: the bound by epoch, and images [40, 28, 28] of codes from the prior."""
-    (folder / "pictures").mkdir(exist_ok=True)
     with plotting.new_picture(*plotting.SCREEN) as picture:
         left, right = picture.subplots(1, 2)
         for part, label, color, marker in PARTS:
@@ -43,12 +42,6 @@ def draw_iwae(samples: np.ndarray, bound: str, folder: Path) -> None:
         plotting.show_images(right, samples, columns=8)
         right.set_title("Images of codes from the prior")
         plotting.save(picture, folder / "pictures" / "results.png")
-
-
-def draw_aevb(numbers: dict[int, dict], logdir: Path) -> None:
-    """aevb.py's bounds.png and divergences.png, of what its train_one returns, by size of the code."""
-    plotting.save(draw_bounds(numbers), logdir / "bounds.png")
-    plotting.save(draw_divergences(numbers), logdir / "divergences.png")
 
 
 def draw_bounds(numbers: dict[int, dict]):
@@ -89,12 +82,6 @@ def draw_divergences(numbers: dict[int, dict]):
     return picture
 
 
-def draw_rate_distortion(numbers: dict[str, dict], betas, warm_up: int, code_size: int, logdir: Path) -> None:
-    """rate_distortion.py's curve.png and warm_up.png, of each variant's mean and stddev over seeds, by epoch."""
-    plotting.save(draw_curve({beta: numbers[f"beta_{beta:g}"] for beta in betas}), logdir / "curve.png")
-    plotting.save(draw_warm_up(numbers, warm_up, code_size), logdir / "warm_up.png")
-
-
 def draw_curve(numbers: dict[float, dict]):
     """Distortion by rate of each beta on test images, mean and stddev over seeds, on lines of one bound each."""
     last = {
@@ -111,30 +98,19 @@ def draw_curve(numbers: dict[float, dict]):
             axes.annotate(f"beta = {beta:g}", (rate, distortion), color=plotting.BLUE, **place)
         axes.set_xlim(rates.min() - 0.6, rates.max() + 1.2)
         axes.set_ylim(distortions.min() - 3, distortions.max() + 3)
-        _draw_equal_bounds(axes)
+        (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
+        for total in np.arange(2 * np.ceil((left + low) / 2), right + high, 2):  # of one bound each
+            axes.plot([left, right], [total - left, total - right], ":", color=plotting.GRAY, linewidth=1.5, zorder=0)
+            if low <= total - right <= high:
+                axes.text(right, total - right, f" {-total:.0f}", color=plotting.GRAY, va="center")
+        axes.text(1, 1.01, "bound", color=plotting.GRAY, transform=axes.transAxes, va="bottom", ha="left")
+        axes.set(xlim=(left, right), ylim=(low, high))
         axes.set(xlabel="rate: KL in nats per test image", ylabel="distortion: -reconstruction in nats")
     return picture
 
 
-def _draw_equal_bounds(axes) -> None:
-    """Lines of rate + distortion = -bound, every 2 nats, those that end at the right with their bound."""
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    for total in np.arange(2 * np.ceil((left + low) / 2), right + high, 2):
-        axes.plot([left, right], [total - left, total - right], ":", color=plotting.GRAY, linewidth=1.5, zorder=0)
-        if low <= total - right <= high:
-            axes.text(right, total - right, f" {-total:.0f}", color=plotting.GRAY, va="center")
-    axes.set(xlim=(left, right), ylim=(low, high))
-    axes.text(1, 1.01, "bound", color=plotting.GRAY, transform=axes.transAxes, va="bottom", ha="left")
-
-
 def draw_warm_up(numbers: dict[str, dict], warm_up: int, code_size: int):
-    """The dimensions in use, by both counts, and the bound, by epoch, with and without a warm-up.
-
-    Args:
-        numbers: "warm_up" and "no_warm_up", each with mean and stddev over seeds, lists by epoch.
-        warm_up: the epochs over which beta rises.
-        code_size: dimensions of the code.
-    """
+    """The dimensions in use, by both counts, and the bound, by epoch, with and without a warm-up of so many epochs."""
     with plotting.new_picture(*plotting.SCREEN) as picture:
         panels = picture.subplots(1, 3)
         for name, label, color, marker in (
@@ -159,7 +135,6 @@ def draw_warm_up(numbers: dict[str, dict], warm_up: int, code_size: int):
 
 def draw_cremer(measured: Measured, numbers: dict, folder: Path) -> None:
     """cremer.py's gaps.png and estimates.png."""
-    (folder / "pictures").mkdir(exist_ok=True)
     plotting.save(draw_gaps(numbers), folder / "pictures" / "gaps.png")
     plotting.save(draw_estimates(measured), folder / "pictures" / "estimates.png")
 
@@ -193,7 +168,7 @@ def draw_gaps(numbers: dict):
 
 def draw_estimates(measured: Measured):
     """Three other estimates of each image's ln P(x), less AIS from the best Gaussian on."""
-    encoder, best, annealed, from_prior, _ = measured
+    encoder, best, annealed, from_prior, *_ = measured
     panels = (
         ("IS by the encoder", encoder, plotting.BLUE, "o"),
         ("IS by the best Gaussian", best, plotting.ORANGE, "s"),
@@ -216,25 +191,8 @@ def draw_estimates(measured: Measured):
     return picture
 
 
-def draw_bayes_by_backprop(results: dict[str, dict], logdir: Path) -> None:
-    """bayes_by_backprop.py's epochs.png, and gradients.png and pruning.png of what was measured."""
-    curves = {name: read_curves(logdir / name / "test")["error_percent"] for name in results["variants"]}
-    pictures = {"epochs": draw_epochs(curves)}
-    if results["gradients"]:
-        pictures["gradients"] = draw_gradients(results["gradients"])
-    if results["pruning"]:
-        pictures["pruning"] = draw_pruning(results["pruning"])
-    (logdir / "pictures").mkdir(exist_ok=True)
-    for name, picture in pictures.items():
-        plotting.save(picture, logdir / "pictures" / f"{name}.png")
-
-
 def draw_epochs(curves: dict[str, list[tuple[int, float]]]):
-    """The error on test images by the mean weights, from epoch 1 on: of table 1's rows, and of the shorter runs.
-
-    Args:
-        curves: of each variant, its epochs, each with the error.
-    """
+    """The error on test images by the mean weights, from epoch 1 on: of table 1's rows, and of the shorter runs."""
     with plotting.new_picture(*plotting.SCREEN) as picture:
         left, right = picture.subplots(1, 2)
         for axes, styles in ((left, STYLES), (right, SHORT_STYLES)):

@@ -9,7 +9,6 @@ by training encoders on, and by looking at the images that they were trained on.
 Two minutes a seed, and half a minute more where vae.py has not been trained with it yet.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -57,9 +56,7 @@ def measure(seed: int) -> dict:
 def build_training(model: SimpleNamespace, encoder, steps: int) -> tuple[tfd.Distribution, tf.Operation]:
     """An encoder's Q(z|x) for the model's images, and a step on its weights alone: the decoder stays.
 
-    Args:
-        encoder: a template.
-        steps: after which the rate has fallen from 1e-3 to 0.
+    The encoder is a template; over so many steps the rate falls from 1e-3 to 0.
     """
     posterior = encoder(model.images)
     code = posterior.sample()
@@ -106,11 +103,11 @@ def shares(train: dict[str, float], test: dict[str, float]) -> dict[str, float]:
     """
     beyond = {part: gaps["wide_nats"] - gaps["best_nats"] for part, gaps in (("train", train), ("test", test))}
     return {
-        "optimization_nats": test["encoder_nats"] - test["trained_on_nats"],  # gone after more steps
-        "width_nats": test["trained_on_nats"] - test["wide_nats"],  # gone with more units
-        "generalization_nats": beyond["test"] - beyond["train"],  # not there on the images of training
-        "rest_nats": beyond["train"],  # what the wider encoder leaves there
-        "approximation_nats": test["best_nats"],  # what no diagonal Gaussian avoids
+        "optimization_nats": test["encoder_nats"] - test["trained_on_nats"],
+        "width_nats": test["trained_on_nats"] - test["wide_nats"],
+        "generalization_nats": beyond["test"] - beyond["train"],
+        "rest_nats": beyond["train"],
+        "approximation_nats": test["best_nats"],
     }
 
 
@@ -152,14 +149,7 @@ def draw_bar(axes, label: str, spread: dict, color: str, start: float = 0.0) -> 
     axes.bar_label(bars, [f" {mean:.2f} ± {stddev:.2f}"], padding=4)
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/amortization")) -> dict:
-    """Takes the encoder's gap apart, for VAEs of several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "amortization", seeds, logdir)
+main = over_seeds.command(measure, draw, "amortization")
 
 
 if __name__ == "__main__":

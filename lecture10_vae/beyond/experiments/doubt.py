@@ -11,7 +11,6 @@ A minute a seed.
 """
 
 import functools
-from pathlib import Path
 
 import numpy as np
 from scipy.special import softmax
@@ -89,12 +88,7 @@ def share_of_ink(images: np.ndarray) -> np.ndarray:
 
 
 def make_noise(share: np.ndarray, count: int = 2_000, seed: int = 0) -> dict[str, np.ndarray]:
-    """Uniform noise: everywhere, where digits have ink, and where none has; [count, 28, 28] each, else empty.
-
-    Args:
-        share: of the training digits that have ink at each pixel, [28, 28].
-        seed: of the noise.
-    """
+    """Uniform noise: everywhere, where digits have ink by `share_of_ink`, and where none has; [count, 28, 28] each."""
     noise = np.random.default_rng(seed).random((count, 28, 28), np.float32)
     return {
         "noise": noise,
@@ -109,26 +103,14 @@ def blank_stddev(stddev: np.ndarray, share: np.ndarray) -> float:
 
 
 def predict_each(images: np.ndarray, kernels: np.ndarray, biases: np.ndarray) -> np.ndarray:
-    """P(label|image) for images [N, 28, 28] by each member of an ensemble of layers: [members, N, 10].
-
-    Args:
-        kernels, biases: the members' weights, [members, 784, 10] and [members, 10].
-    """
+    """P(label|image) [members, N, 10] for images [N, 28, 28] by layers of weights [members, 784, 10], [members, 10]."""
     return softmax(images.reshape(len(images), 784) @ kernels + biases[:, np.newaxis], axis=2)
 
 
 def measure_predictor(
     predict: uncertainty.Predictor, images: np.ndarray, labels: np.ndarray, noise: dict[str, np.ndarray]
 ) -> dict[str, object]:
-    """A predictor's scores on digits, and its doubt on those and on noise.
-
-    Args:
-        images, labels: digits that it was not trained on, [N, 28, 28] and [N].
-        noise: images of each kind.
-
-    Returns:
-        What `uncertainty.score` says; for the digits and each kind of noise, what `uncertainty.on_unfamiliar` says.
-    """
+    """`uncertainty.score` on digits that the predictor was not trained on; its doubt on those and on noise, by name."""
     familiar = predict(images)
     doubts = uncertainty.on_unfamiliar(predict, familiar, noise)
     return uncertainty.score(familiar, labels) | {"digits": doubts.pop("test digits")} | doubts
@@ -174,14 +156,7 @@ def draw_entropies(axes, numbers: dict) -> None:
     axes.set(ylabel="entropy in nats", title="At the end: entropy, of it hatched\nwhat the draws disagree about")
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/doubt")) -> dict:
-    """Measures the Bayesian layer's doubt by epoch, and an ensemble's, with several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "doubt", seeds, logdir)
+main = over_seeds.command(measure, draw, "doubt")
 
 
 if __name__ == "__main__":

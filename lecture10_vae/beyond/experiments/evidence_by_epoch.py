@@ -5,7 +5,6 @@
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -59,14 +58,7 @@ def draw(numbers: dict):
     return picture
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/evidence_by_epoch")) -> dict:
-    """Measures the gap between ln P(x) and the bound by epoch, for VAEs of several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "evidence_by_epoch", seeds, logdir)
+main = over_seeds.command(measure, draw, "evidence_by_epoch")
 
 
 if __name__ == "__main__":

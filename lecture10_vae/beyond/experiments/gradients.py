@@ -15,7 +15,6 @@ All have the bound's gradient as their mean. Which is the least noisy depends on
 Half a minute a seed.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -160,14 +159,7 @@ def draw_gradients(axes, numbers: dict) -> None:
     axes.grid(axis="y", alpha=0.4)
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/gradients")) -> dict:
-    """Measures how noisy estimates of slide 6's gradient are, with several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "gradients", seeds, logdir)
+main = over_seeds.command(measure, draw, "gradients")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the codes of all images are distributed. (Hoffman, Johnson 2016: "ELBO surgery".
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -88,14 +87,7 @@ def draw(numbers: dict):
     return picture
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/information")) -> dict:
-    """Splits the mean divergence of VAEs of several seeds, by epoch.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "information", seeds, logdir)
+main = over_seeds.command(measure, draw, "information")
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@
 A minute a seed.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -94,14 +93,7 @@ def draw(numbers: dict):
     return picture
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/learned_stddev")) -> dict:
-    """Trains regressions of constant and of learned stddevs, with several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "learned_stddev", seeds, logdir)
+main = over_seeds.command(measure, draw, "learned_stddev")
 
 
 if __name__ == "__main__":

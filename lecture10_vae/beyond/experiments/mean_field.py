@@ -12,7 +12,6 @@ the true ones, (L^-1)_ii (Bishop 2006, section 10.1.2): for two weights of corre
 Five seconds a seed.
 """
 
-from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -37,12 +36,7 @@ def measure(seed: int) -> dict:
 
 
 def two_pixels(data: mnist.Dataset, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A hundred images of the two digits, drawn from the data set.
-
-    Returns:
-        inputs: their two pixels, less the mean and by the stddev of all those digits: float32 [100, 2].
-        labels: float32 [100].
-    """
+    """Of a hundred images of the two digits the pixels [100, 2], less the mean and by the stddev, and labels [100]."""
     pixels = data.images[np.isin(data.labels, DIGITS)][:, *PIXELS]
     labels = data.labels[np.isin(data.labels, DIGITS)] == DIGITS[1]
     chosen = np.random.default_rng(seed).choice(len(labels), 100, replace=False)
@@ -178,14 +172,7 @@ def draw_ratios(axes, numbers: dict) -> None:
     axes.set_title("Stddevs over seeds; dotted, of the\nweights' correlation r, $\\sqrt{1 - r^2}$")
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/mean_field")) -> dict:
-    """Compares both Gaussians with the exact posterior, on the images of several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and picture; what it holds of a seed is kept.
-    """
-    return over_seeds.run(measure, draw, "mean_field", seeds, logdir)
+main = over_seeds.command(measure, draw, "mean_field")
 
 
 if __name__ == "__main__":

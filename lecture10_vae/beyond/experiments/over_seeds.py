@@ -45,6 +45,21 @@ def run(measure: Callable[[int], dict], draw: Callable[[dict], object], name: st
     return numbers
 
 
+def command(measure: Callable[[int], dict], draw: Callable[[dict], object], name: str, draw_more=None) -> Callable:
+    """An experiment's `main`: `run` with two flags, and what draws more pictures, from the numbers and the folder."""
+
+    def main(seeds: int = 5, logdir: Path = Path("runs/experiments", name)) -> dict:
+        numbers = run(measure, draw, name, seeds, logdir)
+        if draw_more:
+            draw_more(numbers, logdir)
+        return numbers
+
+    seeds = "    seeds: how many, from 0 on."
+    logdir = "    logdir: the folder for numbers and picture; what it holds of a seed is kept."
+    main.__doc__ = "\n".join([measure.__doc__, "\nArgs:", seeds, logdir])
+    return main
+
+
 def write(path: Path, numbers: dict) -> None:
     """Writes the numbers as JSON: all of them, or no file where it is stopped."""
     unfinished = path.with_suffix(".unfinished")

@@ -97,11 +97,7 @@ def under_rotation(predictors: dict[str, uncertainty.Predictor], test: mnist.Dat
 def measure_pruning(
     session: tf.Session, model: SimpleNamespace, point: SimpleNamespace, pixel_stddev: np.ndarray, test: mnist.Dataset
 ) -> dict[str, list[float]]:
-    """Accuracy on images with fewer and fewer of the mean weights, and of the plain layer's, chosen in four ways.
-
-    Args:
-        pixel_stddev: of each pixel over training images, [28, 28].
-    """
+    """Accuracy with fewer and fewer weights of either layer, chosen in four ways; pixels' stddevs are [28, 28]."""
     mean, stddev, kernel, kernel_bias = session.run([model.mean, model.stddev, point.kernel, point.bias])
     bias = mean[784] if len(mean) > 784 else session.run(model.network.trainable_variables[2])
     mean, stddev = mean[:784], stddev[:784]
@@ -230,16 +226,7 @@ def draw_pruning(kept: list[float], **accuracy: list[float]):
     return picture
 
 
-def main(seeds: int = 5, logdir: Path = Path("runs/experiments/two_layers")) -> dict:
-    """Trains the Bayesian layer and a plain one side by side, with several seeds.
-
-    Args:
-        seeds: how many, from 0 on.
-        logdir: the folder for numbers and pictures; what it holds of a seed is kept.
-    """
-    numbers = over_seeds.run(measure, draw, "two_layers", seeds, logdir)
-    draw_more(numbers, logdir)
-    return numbers
+main = over_seeds.command(measure, draw, "two_layers", draw_more)
 
 
 if __name__ == "__main__":
