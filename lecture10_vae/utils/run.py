@@ -48,16 +48,18 @@ class Run:
         recorded = read_flags(asked) if resume else {}
         if change := next((name for name in recorded if recorded[name] != self.flags.get(name)), None):
             raise UserError(f"{asked} holds a run with {flag(change)} {recorded[change]}: choose another --logdir.")
-        self.folder = asked if recorded else _make_folder(asked)
+        killed_at_once = resume and asked.is_dir() and {path.name for path in asked.iterdir()} <= {"flags.json"}
+        self.folder = asked if recorded or killed_at_once else _make_folder(asked)
         if not recorded:  # once only, so that no kill can spoil it
             _write_json(self.folder / "flags.json", self.flags)
         self._newest = tf.train.latest_checkpoint(str(self.folder))
         self._first = int(self._newest.rpartition("-")[2]) + 1 if self._newest else 0
-        suffix = f".{self._first}"  # a file is named by the second, and one of the same name would be overwritten
+        suffix = f".{self._first:06d}"  # a file's name has the second, in which another may have been made
         self.writers = {part: tf.summary.FileWriter(self.folder / part, filename_suffix=suffix) for part in parts}
         for writer in self.writers.values():  # by this TensorBoard leaves out what an interrupted epoch has written
             writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), self._first)
-        self.writers[parts[0]].add_graph(tf.get_default_graph())  # before the Saver adds its own to it
+        if not self._newest:
+            self.writers[parts[0]].add_graph(tf.get_default_graph())  # before the Saver adds its own to it
         self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
         self.writers[parts[0]].add_summary(_describe(self.flags))
         self._started = time.perf_counter()
@@ -66,8 +68,7 @@ class Run:
         """Yields the epochs to do, with a progress bar: 0, which is before any training, to `count`."""
         if self._newest:
             self.saver.restore(session, self._newest)
-            done = "nothing to train" if self._first > count else "going on"
-            print(f"{self.folder}: {done} after epoch {self._first - 1}.")
+            print(f"{self.folder}: going on after epoch {self._first - 1}.")
         with tqdm(total=count, initial=self._first, unit=" epochs", disable=None, leave=False) as bar:
             for epoch in range(self._first, count + 1):
                 yield epoch
@@ -104,8 +105,7 @@ class Run:
         for writer in self.writers.values():
             writer.close()
         versions = {"tensorflow": tf.__version__, "tensorflow-probability": tfp.__version__, "numpy": np.__version__}
-        seconds = round(time.perf_counter() - self._started, 1)
-        results = numbers | self.flags | {"seconds": seconds, "versions": versions}
+        results = numbers | self.flags | {"seconds": time.perf_counter() - self._started, "versions": versions}
         _write_json(self.folder / "results.json", results)
         print(f"Pictures, curves, weights and numbers: {self.folder}")
         return results
