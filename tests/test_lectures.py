@@ -156,9 +156,9 @@ def test_every_command_is_there_with_its_flags(name):
             assert set(arguments) <= targets, command
         elif arguments[0].endswith(".py"):
             script = importlib.import_module(arguments[0].removesuffix(".py").replace("/", "."))
-            flags = {argument for argument in arguments if argument.startswith("--")} - {"--help"}
-            named = {f"--{name.replace('_', '-')}" for name in inspect.signature(script.main).parameters}
-            assert flags <= named, command
+            if flags := {argument for argument in arguments if argument.startswith("--")} - {"--help"}:
+                named = {f"--{name.replace('_', '-')}" for name in inspect.signature(script.main).parameters}
+                assert flags <= named, command
         else:
             assert arguments[:2] in (["-m", module] for module in ("venv", "pip", "jupyter", "pytest")), command
 

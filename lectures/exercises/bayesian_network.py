@@ -2,8 +2,8 @@
 
     python lectures/exercises/bayesian_network.py
 
-prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
-solution of each.
+prints what each function returns beside the answer and its unit. The notes say more on each question, and
+lectures/solutions has one solution of each.
 """
 
 from lecture10_vae import bayesian_network
@@ -15,30 +15,19 @@ from lectures.solutions.answers import compare
 
 
 def share_of_the_divergence() -> float:
-    """Exercise 1: What is an image's share of the divergence before training? In nats."""
+    """Exercise 1: What is an image's share of the divergence before training?"""
     raise NotImplementedError
 
 
 def weights_to_spare() -> float:
-    """Exercise 2: How many weights can go, by signal to noise, before the accuracy falls by one percentage point?
-
-    In percent.
-    """
+    """Exercise 2: How many weights can go, by signal to noise, before the accuracy falls by one percentage point?"""
     raise NotImplementedError
 
 
 def bound_with_a_better_prior() -> float:
-    """Exercise 3: What bound does the network reach with the best of four stddevs of the prior, 1, 0.3, 0.1 and 0.03?
-
-    In nats.
-    """
+    """Exercise 3: What bound does the network reach with the best of four stddevs of the prior: 1, 0.3, 0.1, 0.03?"""
     raise NotImplementedError
 
 
-def main() -> None:
-    """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("bayesian_network", share_of_the_divergence, weights_to_spare, bound_with_a_better_prior)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("bayesian_network", globals()))

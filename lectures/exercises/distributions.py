@@ -2,8 +2,8 @@
 
     python lectures/exercises/distributions.py
 
-prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
-solution of each.
+prints what each function returns beside the answer and its unit. The notes say more on each question, and
+lectures/solutions has one solution of each.
 """
 
 from lecture10_vae.tf1 import tf, tfd
@@ -12,10 +12,7 @@ from lectures.solutions.answers import compare
 
 
 def divergence_the_other_way() -> float:
-    """Exercise 1: What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?
-
-    In nats.
-    """
+    """Exercise 1: What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?"""
     raise NotImplementedError
 
 
@@ -29,10 +26,5 @@ def ratio_of_stddevs() -> float:
     raise NotImplementedError
 
 
-def main() -> None:
-    """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("distributions", divergence_the_other_way, samples_for_one_percent, ratio_of_stddevs)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("distributions", globals()))

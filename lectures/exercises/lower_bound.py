@@ -2,8 +2,8 @@
 
     python lectures/exercises/lower_bound.py
 
-prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
-solution of each.
+prints what each function returns beside the answer and its unit. The notes say more on each question, and
+lectures/solutions has one solution of each.
 """
 
 from lecture10_vae import lower_bound
@@ -14,32 +14,24 @@ from lectures.solutions.answers import compare
 
 
 def gap_of_the_prior() -> float:
-    """Exercise 1: How far below ln P(x) does the bound stay if Q(z) is the prior? In nats."""
+    """Exercise 1: How far below ln P(x) does the bound stay if Q(z) is the prior?"""
     raise NotImplementedError
 
 
 def gap_when_twice_as_bent() -> float:
-    """Exercise 2: How far does the best diagonal Gaussian stay below it if the decoder is twice as bent? In nats."""
+    """Exercise 2: How far does the best diagonal Gaussian stay below it if the decoder is twice as bent?"""
     raise NotImplementedError
 
 
 def gap_with_fifty_samples() -> float:
-    """Exercise 3: How far with the script's decoder, if 50 samples of that Gaussian make one bound? In nats."""
+    """Exercise 3: How far with the script's decoder, if 50 samples of that Gaussian make one bound?"""
     raise NotImplementedError
 
 
 def gap_of_mean_field() -> float:
-    """Exercise 4: How far does the best mean-field Gaussian stay below it if the posterior has correlation 0.9?
-
-    In nats.
-    """
+    """Exercise 4: How far does the best mean-field Gaussian stay below it if the posterior has correlation 0.9?"""
     raise NotImplementedError
 
 
-def main() -> None:
-    """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("lower_bound", gap_of_the_prior, gap_when_twice_as_bent, gap_with_fifty_samples, gap_of_mean_field)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("lower_bound", globals()))

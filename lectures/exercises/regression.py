@@ -2,8 +2,8 @@
 
     python lectures/exercises/regression.py
 
-prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
-solution of each.
+prints what each function returns beside the answer and its unit. The notes say more on each question, and
+lectures/solutions has one solution of each.
 """
 
 from lecture10_vae import regression
@@ -14,27 +14,19 @@ from lectures.solutions.answers import compare
 
 
 def log_prob_of_knowing_nothing() -> float:
-    """Exercise 1: What is the log probability of labels if all ten outputs are always 0.1? In nats."""
+    """Exercise 1: What is the log probability of labels if all ten outputs are always 0.1?"""
     raise NotImplementedError
 
 
 def log_prob_with_the_best_stddev() -> float:
-    """Exercise 2: What is it after three epochs, with the one stddev that suits the errors best in place of 1?
-
-    In nats.
-    """
+    """Exercise 2: What is it after three epochs, with the one stddev that suits the errors best in place of 1?"""
     raise NotImplementedError
 
 
 def accuracy_with_a_low_floor() -> float:
-    """Exercise 3: How accurate is a network whose learned stddev may fall to 0.05, not 0.2? In percent."""
+    """Exercise 3: How accurate is a network whose learned stddev may fall to 0.05, not 0.2?"""
     raise NotImplementedError
 
 
-def main() -> None:
-    """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_with_a_low_floor)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("regression", globals()))

@@ -2,8 +2,8 @@
 
     python lectures/exercises/variational_inference.py
 
-prints what each function returns beside the answer. The notes say more on each question, and lectures/solutions has one
-solution of each.
+prints what each function returns beside the answer and its unit. The notes say more on each question, and
+lectures/solutions has one solution of each.
 """
 
 from lecture10_vae import vae, variational_inference
@@ -16,27 +16,19 @@ from lectures.solutions.answers import compare
 
 
 def price_of_a_code() -> float:
-    """Exercise 1: What is the divergence of a Q(z) with mean (1, -1) and stddev 0.1 from the prior? In nats."""
+    """Exercise 1: What is the divergence of a Q(z) with mean (1, -1) and stddev 0.1 from the prior?"""
     raise NotImplementedError
 
 
 def won_by_a_hundred_steps() -> float:
-    """Exercise 2: How many nats do a hundred gradient steps win, from the encoder's Q(z|x) on? In nats."""
+    """Exercise 2: How many nats do a hundred gradient steps win, from the encoder's Q(z|x) on?"""
     raise NotImplementedError
 
 
 def more_lost_on_test_images() -> float:
-    """Exercise 3: How much more does an encoder that was trained on few images lose on test images than on those?
-
-    In nats.
-    """
+    """Exercise 3: How much more does an encoder that was trained on few images lose on test images than on those?"""
     raise NotImplementedError
 
 
-def main() -> None:
-    """Prints what each exercise comes to, beside the answer in the notes."""
-    compare("variational_inference", price_of_a_code, won_by_a_hundred_steps, more_lost_on_test_images)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("variational_inference", globals()))

@@ -69,15 +69,14 @@ ANSWERS = {
 }
 
 
-def compare(section: str, *solutions: Callable[[], float]) -> None:
-    """Runs a section's solutions, and prints what each one measures beside the answer."""
-    for solution in solutions:
-        name = f"{solution.__name__.replace('_', ' '):34s}"
-        answer = ANSWERS[section][solution.__name__]
+def compare(section: str, functions: dict[str, Callable[[], float]]) -> None:
+    """Runs a section's solutions, out of the functions by name, and prints what each measures beside the answer."""
+    for name, answer in ANSWERS[section].items():
+        shown = f"{name.replace('_', ' '):34s}"
         try:
-            measured = solution()
+            measured = functions[name]()
         except NotImplementedError:
-            print(f"{name}not written yet")
+            print(f"{shown}not written yet")
         else:
             verdict = "yes" if answer.covers(measured) else "not yet"
-            print(f"{name}{measured:10.4f}    expected {answer}    {verdict}")
+            print(f"{shown}{measured:10.4f}    expected {answer}    {verdict}")

@@ -1,8 +1,4 @@
-"""Slides 11 and 27-29: the solutions to the notes' exercises.
-
-    1. What is an image's share of the divergence before training?
-    2. How many weights can go, by signal to noise, before the accuracy falls by one percentage point?
-    3. What bound does the network reach with the best of four stddevs of the prior, 1, 0.3, 0.1 and 0.03?
+"""Slides 11 and 27-29: solutions to the exercises of lectures/exercises/bayesian_network.py.
 
     python lectures/solutions/bayesian_network.py
 
@@ -79,10 +75,5 @@ def bound_with_a_better_prior(stddev: float = 0.3, epochs: int = 15, seed: int =
         return training_bound(session, model, kl, mnist.load("train"))
 
 
-def main() -> None:
-    """Prints what each exercise on slides 11 and 27-29 comes to, beside the answer in the notes."""
-    compare("bayesian_network", share_of_the_divergence, weights_to_spare, bound_with_a_better_prior)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("bayesian_network", globals()))

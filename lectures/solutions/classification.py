@@ -1,8 +1,4 @@
-"""Slides 19-20: the solutions to the notes' exercises.
-
-    1. Right on 98.4 % and equally sure of each answer: what log probability is the best there is?
-    2. To what value does the loss fall with one-hot labels at batch size 10?
-    3. By what temperature should the logits of an overconfident network be divided?
+"""Slides 19-20: solutions to the exercises of lectures/exercises/classification.py.
 
     python lectures/solutions/classification.py
 
@@ -84,10 +80,5 @@ def best_temperature(num_images: int = 5_000, seed: int = 0) -> float:
     return temperature_of(logit, held_out.labels)
 
 
-def main() -> None:
-    """Prints what each exercise on slides 19-20 comes to, beside the answer in the notes."""
-    compare("classification", log_prob_of_one_confidence, loss_with_one_hot_labels, best_temperature)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("classification", globals()))

@@ -1,8 +1,4 @@
-"""Slides 13-16: the solutions to the notes' exercises.
-
-    1. What is the divergence of ten standard normals from ten Gaussians with mean 1 and stddev 0.5?
-    2. How many samples give the divergence the other way to one percent?
-    3. Of the two Gaussians nearest to a mixture, by each direction, how much wider is the one?
+"""Slides 13-16: solutions to the exercises of lectures/exercises/distributions.py.
 
     python lectures/solutions/distributions.py
 
@@ -67,10 +63,5 @@ def ratio_of_stddevs(seed: int = 0) -> float:
     return covering / seeking
 
 
-def main() -> None:
-    """Prints what each exercise on slides 13-16 comes to, beside the answer in the notes."""
-    compare("distributions", divergence_the_other_way, samples_for_one_percent, ratio_of_stddevs)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("distributions", globals()))

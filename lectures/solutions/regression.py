@@ -1,8 +1,4 @@
-"""Slides 17-18: the solutions to the notes' exercises.
-
-    1. What is the log probability of labels if all ten outputs are always 0.1?
-    2. What is it after three epochs, with the one stddev that suits the errors best in place of 1?
-    3. How accurate is a network whose learned stddev may fall to 0.05, not 0.2?
+"""Slides 17-18: solutions to the exercises of lectures/exercises/regression.py.
 
     python lectures/solutions/regression.py
 
@@ -50,10 +46,5 @@ def accuracy_with_a_low_floor(floor: float = 0.05, epochs: int = 5, seed: int = 
         return 100 * regression.evaluate(session, model, test.images, test.labels)["accuracy"]
 
 
-def main() -> None:
-    """Prints what each exercise on slides 17-18 comes to, beside the answer in the notes."""
-    compare("regression", log_prob_of_knowing_nothing, log_prob_with_the_best_stddev, accuracy_with_a_low_floor)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("regression", globals()))

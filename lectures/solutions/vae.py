@@ -1,9 +1,4 @@
-"""Slides 9-10 and 22-26: the solutions to the notes' exercises.
-
-    1. What is the bound of a decoder that ignores the code, and gives each pixel its mean?
-    2. What bound does the VAE reach if the reconstruction is averaged over the pixels, not summed?
-    3. How often does the training image with the nearest code show the same digit, with 20 dimensions?
-    4. What bound does a VAE reach in five epochs whose encoder gives its Gaussian any covariance?
+"""Slides 9-10 and 22-26: solutions to the exercises of lectures/exercises/vae.py.
 
     python lectures/solutions/vae.py
 
@@ -71,10 +66,5 @@ def bound_with_a_covariance(epochs: int = 5, seed: int = 0) -> float:
         return vae.evaluate(session, model, mnist.load("test").images)["elbo"]
 
 
-def main() -> None:
-    """Prints what each exercise on slides 9-10 and 22-26 comes to, beside the answer in the notes."""
-    compare("vae", bound_without_a_code, bound_when_averaged_over_pixels, alike_by_code, bound_with_a_covariance)
-
-
 if __name__ == "__main__":
-    command_line.run(main)
+    command_line.run(lambda: compare("vae", globals()))

@@ -120,19 +120,18 @@ def number(value: float, digits: int = 2) -> str:
 
 def percent(value: float, digits: int = 1) -> str:
     """A fraction as a percentage."""
-    return f"{100 * value:.{digits}f}"
+    return number(100 * value, digits)
 
 
-def spread(values: dict, digits: int = 2, place: int | None = None) -> str:
+def spread(values: dict, digits: int = 2, place: int | None = None, show: Callable = number) -> str:
     """Mean and stddev over seeds as the texts print them; of lists of both, those at a place."""
-    mean, stddev = (values[key] if place is None else values[key][place] for key in ("mean", "stddev"))
-    return f"{number(mean, digits)} ± {number(stddev, digits)}"
+    pair = (values[key] if place is None else values[key][place] for key in ("mean", "stddev"))
+    return " ± ".join(show(value, digits) for value in pair)
 
 
 def percents(values: dict, digits: int = 1, place: int | None = None) -> str:
     """The same of fractions, as percentages."""
-    mean, stddev = (values[key] if place is None else values[key][place] for key in ("mean", "stddev"))
-    return f"{percent(mean, digits)} ± {percent(stddev, digits)}"
+    return spread(values, digits, place, percent)
 
 
 def render(name: str, results: dict) -> str:
@@ -171,17 +170,6 @@ def join_chinese_lines(text: str) -> str:
     return re.sub(rf"(?<=[{PUNCTUATION}])\n *(?={not_in_a_list})", "", text)
 
 
-def make_pages() -> list[Path]:
-    """Renders the notes once more as pages for a browser, and the deck from them; the files that it wrote."""
-    notes = {language: path.read_text(encoding="utf-8") for language, path in NOTES.items()}
-    made = []
-    for language in notes:
-        for file, render_page in ((page.PAGES[language], page.render), (page.SLIDES[language], deck.render)):
-            made.append(LECTURES / file)
-            made[-1].write_text(render_page(language, notes), encoding="utf-8")
-    return made
-
-
 def main(record_results: bool = True, runs: Path = Path("runs/lectures")) -> None:
     """Makes the lecture's texts from the runs there are.
 
@@ -201,8 +189,11 @@ def main(record_results: bool = True, runs: Path = Path("runs/lectures")) -> Non
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
         print(path.relative_to(REPOSITORY))
-    for path in make_pages():
-        print(path.relative_to(REPOSITORY))
+    notes = {language: path.read_text(encoding="utf-8") for language, path in NOTES.items()}
+    for files, render_page in ((page.PAGES, page.render), (page.SLIDES, deck.render)):
+        for language, file in files.items():
+            (LECTURES / file).write_text(render_page(language, notes), encoding="utf-8")
+            print(f"lectures/{file}")
 
 
 if __name__ == "__main__":

@@ -5,35 +5,16 @@ code from the scripts and from as_printed.py, where the slide's own does not wor
 """
 
 import re
-from typing import NamedTuple
 
 from lectures.source import excerpts, page
 
 FORMULA = re.compile(r"^\$\$\n.*?^\$\$$", re.DOTALL | re.MULTILINE)
 PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]+\)$", re.MULTILINE)
-MISTAKE = re.compile(r"^(\d+)\. \*\*(.+?)\*\*", re.DOTALL | re.MULTILINE)
+MISTAKE = re.compile(r"^\d+\. \*\*(.+?)\*\*", re.DOTALL | re.MULTILINE)
 FENCE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 BETWEEN, NOTHING = "\n\n<!-- next -->\n\n", "<!-- nothing -->"
 WIDEST, NARROWEST = 74, 46  # characters in a line of code: longer lines are wrapped, shorter ones don't grow further
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.DOTALL | re.MULTILINE)
-
-
-class Slide(NamedTuple):
-    """What a slide shows, as HTML but for names and the question."""
-
-    slides: str
-    title: str
-    section: str  # its name in the notes' page
-    printed: str
-    ours: str
-    picture: str
-    mistakes: list[str]
-    question: str
-    companions: dict[str, str]
-    columns: int  # of the code, see extent
-    rows: int
-    signs: int  # of the formula, or 0
-    room: float  # for the code, in hundredths of the slide's width
 
 
 def sections(notes: str) -> dict[str, str]:
@@ -53,19 +34,8 @@ def numbers_in(slides: str) -> set[int]:
 
 def mistakes(notes: str, slides: str) -> list[str]:
     """The titles of the notes' mistakes on these slides, in Markdown."""
-    titled = [title for _, title in MISTAKE.findall(notes)]
-    named = (re.match(r"(?:Slides?|幻灯片) ?([\d、,和 and至到-]+)", title) for title in titled)
-    return [
-        title for title, name in zip(titled, named, strict=True) if name and numbers_in(name[1]) & numbers_in(slides)
-    ]
-
-
-def find(wanted: str, pieces: list[str]) -> str:
-    """The first of the notes' pieces that holds what deck.toml wants."""
-    for piece in pieces:
-        if wanted in piece:
-            return piece
-    raise ValueError(f"deck.toml: the notes do not show {wanted} there.")
+    named = {title: re.match(r"(?:Slides?|幻灯片) ?([\d、,和 and至到-]+)", title) for title in MISTAKE.findall(notes)}
+    return [title for title, name in named.items() if name and numbers_in(name[1]) & numbers_in(slides)]
 
 
 def without_docstrings(markdown: str) -> str:
@@ -81,9 +51,9 @@ def parts(group: dict, notes: str, section: str) -> dict[str, str]:
         for argument, in_place in group.get("in_place", {}).items():
             printed = printed.replace(argument, in_place)
     elif "formula" in group:
-        printed = find(group["formula"], FORMULA.findall(section))
+        printed = next(formula for formula in FORMULA.findall(section) if group["formula"] in formula)
     ours = excerpts.code(*group["ours"]) if "ours" in group else excerpts.lines(*group["our_lines"])
-    picture = find(f"(figures/{group['picture']})", PICTURE.findall(notes))
+    picture = next(picture for picture in PICTURE.findall(notes) if f"(figures/{group['picture']})" in picture)
     listed = "\n".join(f"- {title}" for title in mistakes(notes, group["slides"]))
     return {
         "printed": without_docstrings(printed),
@@ -114,8 +84,8 @@ def room(part: dict[str, str]) -> float:
     return 36 - 4 * formula_lines - 2 * mistakes_lines
 
 
-def make_slides(language: str, notes: str) -> list[Slide]:
-    """All slides of a language, from its notes in Markdown."""
+def make_slides(language: str, notes: str) -> list[dict]:
+    """What templates/slides.html shows of each group, as HTML but for names, numbers and the question."""
     by_number = sections(notes)
     shown = [parts(group, notes, by_number[group["slides"]]) for group in page.DECK]
     html = page.finish_formulas(page.to_html(BETWEEN.join(BETWEEN.join(part.values()) for part in shown)))
@@ -127,33 +97,26 @@ def make_slides(language: str, notes: str) -> list[Slide]:
         has_printed = NOTHING not in part["printed"]
         columns, rows = extent(part["printed"] + "\n" + part["ours"], WIDEST if has_printed else NARROWEST)
         slides.append(
-            Slide(
-                slides=group["slides"],
-                title=names[group["slides"]].short,
-                section=names[group["slides"]].name,
-                printed=printed if has_printed else "",
-                ours=ours,
-                picture=picture,
-                mistakes=re.findall(r"<li>(.*?)</li>", listed, flags=re.DOTALL),
-                question=group["question"][language],
-                companions=page.companions(group, language),
-                columns=columns,
-                rows=rows,
-                signs=signs(part["printed"]) if part["printed"].startswith("$$") else 0,
-                room=room(part),
-            )
+            {
+                "slides": group["slides"],
+                "title": names[group["slides"]].short,
+                "section": names[group["slides"]].name,  # in the notes' page
+                "printed": printed if has_printed else "",
+                "ours": ours,
+                "picture": picture,
+                "mistakes": re.findall(r"<li>(.*?)</li>", listed, flags=re.DOTALL),
+                "question": group["question"][language],
+                "companions": page.companions(group, language),
+                "columns": columns,
+                "rows": rows,
+                "signs": signs(part["printed"]) if part["printed"].startswith("$$") else 0,
+                "room": room(part),
+            }
         )
     return slides
 
 
 def render(language: str, notes: dict[str, str]) -> str:
     """The deck of one language, from the notes' Markdown in all of them."""
-    (other,) = (name for name in page.LANGUAGES if name != language)
-    template = page.environment().get_template("slides.html")
-    return template.render(
-        slides=make_slides(language, notes[language]),
-        words=page.own_words(language),
-        tag=page.LANGUAGE_TAGS[language],
-        other={"page": page.SLIDES[other], "tag": page.LANGUAGE_TAGS[other], "name": page.own_words(other)["name"]},
-        notes=page.PAGES[language],
-    )
+    slides = make_slides(language, notes[language])
+    return page.render_template("slides.html", language, page.SLIDES, slides=slides, notes=page.PAGES[language])

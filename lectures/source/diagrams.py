@@ -16,34 +16,28 @@ from lecture10_vae.utils.run import restore
 
 def draw(runs: Path, folder: Path) -> None:
     """Writes plate_vae.png, vae_model.png and plate_bayesian_network.png, the latter two from trained runs."""
-    plotting.save(plate_vae(), folder / "plate_vae.png")
+    plotting.save(plate("z", "x", 4.2, x=3.4, fixed=True, offset=(0, 8)), folder / "plate_vae.png")
     plotting.save(vae_model(runs / "vae"), folder / "vae_model.png")
     plotting.save(plate_bayesian_network(runs / "bayesian_network"), folder / "plate_bayesian_network.png")
 
 
-def plate_vae() -> Figure:
-    """Slide 4: for each of N images, a code z makes x by the shared parameters theta."""
-    plates = new_plates([4.2, 3.2])
-    plates.add_node("theta", r"$\theta$", 3.4, 1, fixed=True, offset=(0, 8), fontsize=28)
-    plates.add_node("z", r"$z$", 1.4, 2.3, fontsize=28)
-    plates.add_node("x", r"$x$", 1.4, 1, observed=True, fontsize=28)
-    plates.add_edge("z", "x")
-    plates.add_edge("theta", "x")
+def plate(upper: str, lower: str, width: float, **theta) -> Figure:
+    """For each of N images, one variable makes another by the parameters theta, which they share; x and y are seen."""
+    plates = daft.PGM([width, 3.2], origin=[0, 0], grid_unit=2.6, node_unit=1.4, line_width=2)
+    plates.add_node("theta", r"$\theta$", y=1, fontsize=28, **theta)
+    for name, y in ((upper, 2.3), (lower, 1)):
+        plates.add_node(name, f"${name}$", 1.4, y, observed=name in "xy", fontsize=28)
+    plates.add_edge(upper, lower)
+    plates.add_edge("theta", lower)
     plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
     return plates.render().figure
 
 
 def plate_bayesian_network(run: Path) -> Figure:
     """Slide 11: the shared weights theta are random; and what Q says of some weights after training."""
-    plates = new_plates([4.6, 3.2])
-    plates.add_node("theta", r"$\theta$", 3.7, 1, fontsize=28)
-    plates.add_node("x", r"$x$", 1.4, 2.3, observed=True, fontsize=28)
-    plates.add_node("y", r"$y$", 1.4, 1, observed=True, fontsize=28)
-    plates.add_edge("x", "y")
-    plates.add_edge("theta", "y")
-    plates.add_plate([0.5, 0.3, 1.8, 2.6], label=r"$N$ images", fontsize=22)
-    diagram = plates.render().figure
-
+    diagram = plate("x", "y", 4.6, x=3.7)
+    diagram.set_dpi(150)
+    diagram.canvas.draw()
     with tf.Graph().as_default(), tf.Session() as session:
         model = bayesian_network.build_graph()
         restore(session, run)
@@ -51,7 +45,7 @@ def plate_bayesian_network(run: Path) -> Figure:
     middle, corner = 14 * 28 + 14, 0  # a pixel that most digits have, and one that none has
     with plotting.new_picture(16, 6) as picture:
         left, right = picture.subplots(1, 2, width_ratios=[1, 2])
-        left.imshow(to_pixels(diagram))
+        left.imshow(np.asarray(diagram.canvas.buffer_rgba()))
         left.axis("off")
         values = np.linspace(-1.6, 1.6, 1_000)
         density = norm.pdf(values, mean[corner, 0], stddev[corner, 0])
@@ -94,15 +88,3 @@ def vae_model(run: Path) -> Figure:
             plane.annotate("", (right, 0.47), (left, 0.47), "figure fraction", "figure fraction", arrow)
             picture.text((left + right) / 2, 0.3, "100 relu units", ha="center", fontsize="small", color=plotting.GRAY)
     return picture
-
-
-def new_plates(shape: list[float]) -> daft.PGM:
-    """An empty diagram in the notes' style."""
-    return daft.PGM(shape, origin=[0, 0], grid_unit=2.6, node_unit=1.4, line_width=2)
-
-
-def to_pixels(diagram: Figure) -> np.ndarray:
-    """A diagram's pixels, to be set into a picture."""
-    diagram.set_dpi(150)
-    diagram.canvas.draw()
-    return np.asarray(diagram.canvas.buffer_rgba())

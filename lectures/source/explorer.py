@@ -8,6 +8,7 @@ of earlier epochs, which only draw pictures, are in half precision.
 """
 
 import base64
+import graphlib
 import json
 import re
 import tomllib
@@ -26,23 +27,6 @@ from lecture10_vae.utils.run import read_flags, restore
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "explorer"
 TARGET = HERE.parent / "explorer.html"
-SCRIPTS = [  # each imports from those before it
-    "numbers.js",
-    "gaussian.js",
-    "vae.js",
-    "posterior.js",
-    "lower_bound.js",
-    "bayesian_network.js",
-    "drawing.js",
-    "page.js",
-    "canvas.js",
-    "pad.js",
-    "code_plane.js",
-    "encode.js",
-    "bound.js",
-    "weights.js",
-    "main.js",
-]
 CODES = 3_000  # of the first test images: more would hide each other
 RULE_POINTS = {"quick": 9, "fine": 25}  # in each dimension: right to 0.01 and 0.002 nats on the average test image
 IMAGES_EACH = 10  # test images of each digit, to pick from
@@ -56,9 +40,8 @@ def pack(values: np.ndarray, kind: str) -> dict[str, str]:
 
 def pack_network(session: tf.Session, scope: str, kind: str = "float32") -> dict[str, dict]:
     """The weights of a network of the default graph, by their names after the scope."""
-    variables = tf.trainable_variables(f"{scope}/")
-    values = session.run({variable.op.name.removeprefix(f"{scope}/"): variable for variable in variables})
-    return {name: pack(value, kind) for name, value in values.items()}
+    values = session.run({variable.op.name: variable for variable in tf.trainable_variables(f"{scope}/")})
+    return {name.removeprefix(f"{scope}/"): pack(value, kind) for name, value in values.items()}
 
 
 def record_vae(logdir: Path, test: mnist.Dataset) -> dict:
@@ -90,29 +73,22 @@ def record_bayesian_network(logdir: Path) -> dict:
         return pack_network(session, "network")
 
 
-def record_images(test: mnist.Dataset) -> dict:
-    """The first test images of each digit, digit by digit."""
-    chosen = np.concatenate([np.flatnonzero(test.labels == digit)[:IMAGES_EACH] for digit in range(10)])
-    return {"pixels": pack(test.pixels[chosen], "uint8"), "labels": test.labels[chosen].tolist()}
-
-
-def record_rule(points: int) -> dict[str, list[float]]:
-    """Gauss and Hermite's rule for expectations over N(0, 1)."""
-    nodes, weights = np.polynomial.hermite_e.hermegauss(points)
-    return {"nodes": nodes.tolist(), "weights": (weights / weights.sum()).tolist()}
-
-
 def record(runs: Path) -> dict:
-    """All that the page holds of the runs."""
+    """All that the page holds of the runs, the first test images of each digit, and Gauss and Hermite's rules."""
     test = mnist.load("test")
+    chosen = np.concatenate([np.flatnonzero(test.labels == digit)[:IMAGES_EACH] for digit in range(10)])
     flags = {name: read_flags(runs / name) for name in ("vae", "bayesian_network")}
+    rules = {name: np.polynomial.hermite_e.hermegauss(points) for name, points in RULE_POINTS.items()}
     return {
         "about": {f"{name}_epochs": of_run["epochs"] for name, of_run in flags.items()}
         | {"seeds": {name: of_run["seed"] for name, of_run in flags.items()}},
         "vae": record_vae(runs / "vae", test),
         "bayesian_network": record_bayesian_network(runs / "bayesian_network"),
-        "images": record_images(test),
-        "rules": {name: record_rule(points) for name, points in RULE_POINTS.items()},
+        "images": {"pixels": pack(test.pixels[chosen], "uint8"), "labels": test.labels[chosen].tolist()},
+        "rules": {
+            name: {"nodes": nodes.tolist(), "weights": (weights / weights.sum()).tolist()}
+            for name, (nodes, weights) in rules.items()
+        },
     }
 
 
@@ -122,34 +98,18 @@ def read_words() -> dict[str, dict[str, str]]:
 
 
 def join_scripts() -> str:
-    """The modules in one script: a page opened from a file may not import others. Each is a function of its own."""
-    return "\n".join(map(as_function, SCRIPTS))
+    """The modules in one script, those first that others import: a page opened from a file may not import."""
+    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PARTS.glob("*.js"))}
+    imports = {name: re.findall(r'^import .* from "\./(\w+)\.js";', text, re.MULTILINE) for name, text in texts.items()}
+    return "\n".join(as_function(name, texts[name]) for name in graphlib.TopologicalSorter(imports).static_order())
 
 
-def as_function(name: str) -> str:
+def as_function(name: str, text: str) -> str:
     """A module as a constant, its name, with what it exports; what it imports are other such constants."""
-    text = (PARTS / name).read_text(encoding="utf-8")
     exports = re.findall(r"^export (?:function|class|const) (\w+)", text, flags=re.MULTILINE)
     text = re.sub(r'^import (\{[^}]*\}) from "\./(\w+)\.js";', r"const \1 = \2_js;", text, flags=re.MULTILINE)
     text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
-    return f"const {Path(name).stem}_js = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
-
-
-def as_script(value: object) -> str:
-    """JSON that may stand in a page's script."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-
-
-def build(runs: Path, target: Path) -> None:
-    """Writes the page with what is recorded of the runs of vae.py and bayesian_network.py in a folder."""
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
-    page = environment.get_template("page.html").render(
-        style=(PARTS / "style.css").read_text(encoding="utf-8"),
-        script=join_scripts(),
-        words=as_script(read_words()),
-        recorded=as_script(record(runs)),
-    )
-    target.write_text(page, encoding="utf-8")
+    return f"const {name}_js = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
 
 
 def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
@@ -159,7 +119,15 @@ def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
         runs: the folder with the runs of vae.py and bayesian_network.py.
         target: the page's file.
     """
-    build(runs, target)
+    parts = {"words": read_words(), "recorded": record(runs)}
+    json_parts = {
+        name: json.dumps(part, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
+        for name, part in parts.items()
+    }
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
+    style = (PARTS / "style.css").read_text(encoding="utf-8")
+    page = environment.get_template("page.html").render(style=style, script=join_scripts(), **json_parts)
+    target.write_text(page, encoding="utf-8")
     print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
 
 

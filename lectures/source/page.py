@@ -16,11 +16,11 @@ import pypandoc
 
 from lectures.source.excerpts import HERE, LECTURES, TEMPLATES
 
-LANGUAGES = ("en", "zh")
 PAGES = {"en": "index.html", "zh": "index.zh.html"}
 SLIDES = {"en": "slides.html", "zh": "slides.zh.html"}
 LANGUAGE_TAGS = {"en": "en", "zh": "zh-Hans"}
 DECK = tomllib.loads((HERE / "deck.toml").read_text(encoding="utf-8"))["group"]
+WORDS = tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))  # the page's own, by language
 HEADING = re.compile(r'<h([1-6]) id="([^"]+)">(.*?)</h\1>', re.DOTALL)
 FUNCTION = (  # ln and the like: a name and the sign that it is applied, or, in brackets that grow, the name alone
     r"(?:<mrow><mi[^>]*>[a-z]+</mi><mo>&#8289;</mo></mrow>"
@@ -55,17 +55,8 @@ class Heading(NamedTuple):
 @functools.cache
 def to_html(markdown: str) -> str:
     """GitHub's Markdown as HTML with MathML, without what stands around it."""
-    return pypandoc.convert_text(
-        markdown,
-        "html5",
-        format="gfm+tex_math_dollars",
-        extra_args=[
-            "--mathml",
-            "--wrap=none",
-            f"--lua-filter={TEMPLATES / 'page.lua'}",
-            f"--resource-path={LECTURES}",
-        ],
-    )
+    options = ["--mathml", "--wrap=none", f"--lua-filter={TEMPLATES / 'page.lua'}", f"--resource-path={LECTURES}"]
+    return pypandoc.convert_text(markdown, "html5", format="gfm+tex_math_dollars", extra_args=options)
 
 
 def headings(body: str) -> list[Heading]:
@@ -92,14 +83,21 @@ def companions(group: dict, language: str) -> dict[str, str]:
     }
 
 
-def environment() -> jinja2.Environment:
-    """Jinja for HTML."""
-    return jinja2.Environment(
+def render_template(name: str, language: str, pages: dict[str, str], **values: object) -> str:
+    """A template with values, the page's own words, and the same page in the other language."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
+    )
+    (other,) = {*LANGUAGE_TAGS} - {language}
+    return environment.get_template(name).render(
+        words=WORDS[language],
+        tag=LANGUAGE_TAGS[language],
+        other={"page": pages[other], "tag": LANGUAGE_TAGS[other], "name": WORDS[other]["name"]},
+        **values,
     )
 
 
@@ -123,22 +121,19 @@ def finish_formulas(body: str) -> str:
     return re.sub(rf"{inline}[,.;:?，。；：、？]?", join, body, flags=re.DOTALL)  # noqa: RUF001
 
 
-def finish_headings(body: str, named: list[Heading], language: str, words: dict[str, str]) -> str:
+def finish_headings(body: str, named: list[Heading], language: str) -> str:
     """Gives each heading a link to itself, and each section on slides the links to what goes with them."""
-    of_slides = {group["slides"]: group for group in DECK}
-    waiting = iter(named)
+    words, of_slides, waiting = WORDS[language], {group["slides"]: group for group in DECK}, iter(named)
 
-    def replace(match: re.Match) -> str:
+    def replace(_) -> str:
         heading = next(waiting)
         link = f'<a class="anchor" href="#{heading.name}" aria-label="{words["link"]}">#</a>'
         opening = f'<h{heading.level} id="{heading.name}" data-other="{heading.other}">'
         whole = f"{opening}{heading.title} {link}</h{heading.level}>"
-        group = of_slides.get(heading.number)
-        if heading.level != 2 or group is None:
+        if heading.level != 2 or heading.number not in of_slides:
             return whole
-        links = "".join(
-            f'<li><a href="{path}">{words[kind]}</a></li>' for kind, path in companions(group, language).items()
-        )
+        paths = companions(of_slides[heading.number], language)
+        links = "".join(f'<li><a href="{path}">{words[kind]}</a></li>' for kind, path in paths.items())
         return f'{whole}\n<ul class="companions">{links}</ul>'
 
     return HEADING.sub(replace, body)
@@ -155,25 +150,11 @@ def contents(named: list[Heading]) -> list[tuple[Heading, list[Heading]]]:
     return sections
 
 
-def own_words(language: str) -> dict[str, str]:
-    """The page's own words."""
-    return tomllib.loads((HERE / "words.toml").read_text(encoding="utf-8"))[language]
-
-
 def render(language: str, notes: dict[str, str]) -> str:
     """The page of one language, from the notes' Markdown in all of them."""
     bodies = {name: to_html(text) for name, text in notes.items()}
-    (other,) = (name for name in LANGUAGES if name != language)
+    (other,) = {*notes} - {language}
     named = pair(headings(bodies[language]), headings(bodies[other]))
-    words = own_words(language)
-    body = finish_headings(finish_formulas(bodies[language]), named, language, words)
-    template = environment().get_template("page.html")
-    return template.render(
-        body=body,
-        title=named[0].title,
-        contents=contents(named),
-        words=words,
-        tag=LANGUAGE_TAGS[language],
-        other={"page": PAGES[other], "tag": LANGUAGE_TAGS[other], "name": own_words(other)["name"]},
-        slides=SLIDES[language],
-    )
+    body = finish_headings(finish_formulas(bodies[language]), named, language)
+    shown = {"body": body, "title": named[0].title, "contents": contents(named), "slides": SLIDES[language]}
+    return render_template("page.html", language, PAGES, **shown)

@@ -38,7 +38,7 @@ def record(runs: Path = Path("runs")) -> dict[str, dict]:
 
 def read() -> dict[str, dict]:
     """What is recorded."""
-    return json.loads(PAPERS.read_text(encoding="utf-8")) if PAPERS.exists() else {}
+    return json.loads(PAPERS.read_text(encoding="utf-8"))
 
 
 def copy_pictures(runs: Path = Path("runs")) -> None:

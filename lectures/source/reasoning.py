@@ -7,8 +7,8 @@ from scipy.spatial import KDTree
 from scipy.special import log_softmax, softmax
 
 from lecture10_vae import bayesian_network, lower_bound, regression, vae, variational_inference
-from lecture10_vae.each_batch import each_batch
 from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
+from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import bound_on_grid, calibration, evidence, gaps
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.studies.training import train
@@ -92,7 +92,7 @@ def largest_weights(samples: int = 1_000_000, count: int = 100) -> dict[str, flo
         log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
         best = bound_on_grid.best_in_family(log_joint, codes, cell, full_covariance=False)
         stddev = np.sqrt(np.diag(best.covariance))
-        of_lower_bound.place(session, best.mean, stddev)
+        bound_on_grid.place(session, best.mean, best.covariance)
         log_weight, code = session.run([model.forms[0], model.code], {model.num_samples: samples})
     weight = np.exp(log_weight.astype(np.float64))
     largest = code[np.argsort(weight)[-count:]]

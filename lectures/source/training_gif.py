@@ -22,26 +22,19 @@ INCHES = 6.6  # 792 pixels
 GRAYS = 26  # beside the digits' colours, in the palette of all frames
 
 
-def make(path: Path = FIGURE, epochs: int = 15, seed: int = 0) -> None:
-    """Trains the VAE of vae.py as it does, and writes the GIF.
-
-    Args:
-        path: of the GIF.
-        epochs: passes over the training images.
-        seed: of the initial weights, the order of the images and the noise.
-    """
+def make() -> None:
+    """Trains the VAE of vae.py as it does, and writes the GIF."""
     test = mnist.load("test").first(IMAGES)
-    rows = list(train_and_look(mnist.load("train"), test, epochs, seed))
+    rows = list(train_and_look(mnist.load("train"), test))
     everywhere = np.concatenate([codes for _, codes, _ in rows])
     low, high = everywhere.min(axis=0), everywhere.max(axis=0)
     reach = 0.52 * (high - low).max()  # a square that holds all codes of all epochs
     limits = np.add.outer((low + high) / 2, [-reach, reach])
-    frames = [draw_frame(*row, test.labels, limits) for row in rows]
-    save(frames, path)
+    save([draw_frame(*row, test.labels, limits) for row in rows], FIGURE)
 
 
 def train_and_look(
-    train: mnist.Dataset, test: mnist.Dataset, epochs: int, seed: int
+    train: mnist.Dataset, test: mnist.Dataset, epochs: int = 15, seed: int = 0
 ) -> Iterator[tuple[int, np.ndarray, np.ndarray]]:
     """Yields each epoch from 0 on, the codes of the test images [N, 2], and ten decoded codes [10, 28, 28].
 
@@ -86,8 +79,7 @@ def save(frames: list[Image.Image], path: Path) -> None:
     palette = Image.new("P", (1, 1))
     palette.putpalette(np.array(colors, np.uint8).tobytes())
     frames = [frame.quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    durations = [MILLISECONDS] * len(frames)
-    durations[0] = durations[-1] = 3 * MILLISECONDS
+    durations = [3 * MILLISECONDS, *[MILLISECONDS] * (len(frames) - 2), 3 * MILLISECONDS]
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=durations, loop=0, optimize=True)
 
 
