@@ -61,18 +61,10 @@ def draw_inference(elbo_by_step: dict[int, float], levels: dict[str, float]):
         axes.yaxis.set_major_formatter("{x:g}")
         drawn = [*gaps, max(evidence - best, SMALLEST_GAP)]
         axes.set_ylim(1.6 * max(drawn), min(drawn) / 2)  # what is better is higher
-        axes.set_title(describe_steps(elbo_by_step, encoder))
+        before = max((step for step, elbo in elbo_by_step.items() if elbo < encoder), default=0)
+        after = min((step for step in steps if step > before), default="more")
+        axes.set_title(f"The encoder's bound, which takes one pass, takes {before} to {after} gradient steps")
     return picture
-
-
-def describe_steps(elbo_by_step: dict[int, float], encoder: float) -> str:
-    """How many steps reach the encoder's bound."""
-    enough = [step for step, elbo in elbo_by_step.items() if elbo >= encoder]
-    if not enough:
-        return f"{max(elbo_by_step)} gradient steps do not reach the encoder's bound"
-    before = [step for step in elbo_by_step if step < enough[0]]
-    steps = f"{before[-1]} to {enough[0]}" if before else f"{enough[0]}"
-    return f"The encoder's bound, which takes one pass, takes {steps} gradient steps"
 
 
 def draw_posteriors(panels: list[tuple]):
