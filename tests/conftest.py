@@ -1,7 +1,5 @@
 """What several tests share: a part of MNIST, a VAE trained on it, and scripts as a student runs them."""
 
-import contextlib
-import io
 import os
 import subprocess
 import sys
@@ -12,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from lecture10_vae import vae
+from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -29,6 +28,11 @@ def wait_until(holds, seconds=10):
     assert holds()
 
 
+def content(folder, pattern="*"):
+    """What lies in a folder and those below it, by path."""
+    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob(pattern)}
+
+
 @pytest.fixture(scope="session")
 def small_mnist():
     """The first 2,000 training and 1,000 test images."""
@@ -43,12 +47,26 @@ def on_small_mnist(small_mnist, monkeypatch):
 
 @pytest.fixture(scope="session")
 def vae_run(small_mnist, tmp_path_factory):
-    """A run of vae.py on `small_mnist`, of 12 epochs: its `folder`, which is left as it is, `results` and `printed`."""
-    folder, printed = tmp_path_factory.mktemp("checkout") / "runs" / "vae", io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+    """A run of vae.py on `small_mnist`, of 12 epochs: its `folder`, which is left as it is, and `results`."""
+    folder = tmp_path_factory.mktemp("checkout") / "runs" / "vae"
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(mnist, "load", lambda part, data_dir=None: small_mnist[part])
-        results = vae.main(epochs=12, batch_size=20, logdir=folder)
-    return SimpleNamespace(folder=folder, results=results, printed=printed.getvalue())
+        return SimpleNamespace(folder=folder, results=vae.main(epochs=12, batch_size=20, logdir=folder))
+
+
+@pytest.fixture
+def vae_alone(monkeypatch):
+    """Leaves out of vae.py what takes longer than a short training: what is measured after it, and the pictures."""
+    monkeypatch.setattr(vae.evidence, "measure", lambda *_: {})
+    monkeypatch.setattr(vae.evidence, "describe", lambda _: "")
+    monkeypatch.setattr(vae.pictures, "draw", lambda *_: None)
+
+
+@pytest.fixture
+def session():
+    """A session of a graph of its own, which is the default one."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        yield session
 
 
 @pytest.fixture
@@ -57,10 +75,9 @@ def start_script():
     started = []
 
     def start(name, *flags, cwd, **options):
-        command = [sys.executable, str(REPOSITORY / "lecture10_vae" / f"{name}.py"), *map(str, flags)]
+        command = [sys.executable, "-u", str(REPOSITORY / "lecture10_vae" / f"{name}.py"), *map(str, flags)]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        started.append(subprocess.Popen(command, cwd=cwd, env=environment, **pipes, **options))
+        started.append(subprocess.Popen(command, cwd=cwd, **pipes, **options))
         return started[-1]
 
     yield start

@@ -1,7 +1,5 @@
 """Slides 5-6: the integral, each form of the bound, and its gap, against independent answers."""
 
-import json
-
 import numpy as np
 import pytest
 from matplotlib.image import imread
@@ -49,17 +47,7 @@ def test_each_form_of_slide_6_is_made_of_the_densities_at_the_drawn_codes(walked
     assert bound == pytest.approx((log_likelihood - divergence).mean(), abs=1e-3)
 
 
-def test_codes_are_drawn_from_q_anew_in_each_run(walked):
-    session, model = walked
-    draws = np.array([session.run(model.code, {model.num_samples: 2_000}) for _ in range(2)], np.float64)
-    mean, covariance = session.run([model.mean, model.covariance])
-    assert (draws[0] != draws[1]).all()
-    noise = (draws.reshape(-1, 2) - mean) @ np.linalg.inv(np.linalg.cholesky(covariance)).T
-    np.testing.assert_allclose(noise.mean(axis=0), 0, atol=4 / np.sqrt(4_000))
-    np.testing.assert_allclose(np.cov(noise.T), np.eye(2), atol=4 * np.sqrt(2 / 4_000))
-
-
-def test_integral_on_the_grid_is_that_of_adaptive_quadrature(walked):
+def test_integral_bound_and_divergences_are_those_of_quadrature(walked):
     session, model = walked
     codes, cell = evidence.code_grid()
     log_joint = bound_on_grid.log_densities(session, model, codes).log_joint
@@ -67,38 +55,27 @@ def test_integral_on_the_grid_is_that_of_adaptive_quadrature(walked):
     exact, _ = dblquad(lambda z2, z1: density(z1, z2), -6, 6, -6, 6)
     assert evidence.log_integral(log_joint, cell) == pytest.approx(np.log(exact), abs=1e-4)
 
-
-def test_bound_and_divergence_add_up_to_the_evidence(walked):
-    session, model = walked
-    measured = bound_on_grid.measure(session, model, *evidence.code_grid())
+    measured = bound_on_grid.measure(session, model, codes, cell)
     assert measured["bound"] + measured["divergence"] == pytest.approx(measured["evidence"], abs=1e-3)
     assert measured["divergence"] > 0.1
     assert (np.abs(measured["sampled"] - measured["bound"]) < 4 * measured["standard_error"]).all()
+    q = multivariate_normal(*session.run([model.mean, model.covariance])).logpdf(codes)
+    to_prior = (np.exp(q) * cell) @ (q - norm.logpdf(codes).sum(axis=1))
+    assert session.run(model.kl) == pytest.approx(to_prior, abs=1e-3)
 
 
-def test_divergence_to_the_prior_is_in_closed_form(walked):
-    session, model = walked
-    mean, covariance, kl = session.run([model.mean, model.covariance, model.kl])
-    closed = 0.5 * (mean @ mean + np.trace(covariance) - 2 - np.log(np.linalg.det(covariance)))
-    assert kl == pytest.approx(closed, rel=1e-4)
-    codes, cell = evidence.code_grid()
-    q = multivariate_normal(mean, covariance).logpdf(codes)
-    assert kl == pytest.approx((np.exp(q) * cell) @ (q - norm.logpdf(codes).sum(axis=1)), abs=1e-3)
-
-
-def test_walk_ends_at_the_exact_posterior_where_it_is_gaussian(monkeypatch):
+def test_walk_ends_at_the_exact_posterior_where_it_is_gaussian(session, monkeypatch):
     monkeypatch.setattr(lower_bound, "make_decoder", lambda code: tfd.MultivariateNormalDiag(code, [1.0, 0.5]))
-    with tf.Graph().as_default(), tf.Session() as session:
-        model = lower_bound.build_graph(num_samples=1_000, learning_rate=0.05)
-        session.run(tf.global_variables_initializer())
-        for _ in range(800):
-            session.run(model.optimize)
-        end = bound_on_grid.measure(session, model, *evidence.code_grid())
+    model = lower_bound.build_graph(num_samples=1_000, learning_rate=0.05)
+    session.run(tf.global_variables_initializer())
+    for _ in range(800):
+        session.run(model.optimize)
+    end = bound_on_grid.measure(session, model, *evidence.code_grid())
     precision = 1 + np.array([1.0, 4.0])
     np.testing.assert_allclose(end["mean"], np.multiply(lower_bound.OBSERVATION, [1, 4]) / precision, atol=0.02)
     np.testing.assert_allclose(np.diag(end["covariance"]), 1 / precision, rtol=0.06)
     log_evidence = norm.logpdf(lower_bound.OBSERVATION, 0, np.sqrt([2.0, 1.25])).sum()
-    assert end["evidence"] == pytest.approx(log_evidence, abs=1e-5)
+    assert end["evidence"] == pytest.approx(log_evidence, abs=1e-6)
     assert 0 <= end["divergence"] < 1e-3
 
 
@@ -120,22 +97,18 @@ def test_main_walks_up_and_a_wider_family_has_the_smaller_gap(tmp_path, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(lower_bound.pictures, "draw", lambda *_: None)  # takes longer than the walk
         results = lower_bound.main(logdir=tmp_path / "diagonal")
-    assert results == json.loads((tmp_path / "diagonal" / "results.json").read_text())
     table = [line.split() for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
     bounds = [float(row[-3]) for row in table]
-    assert len(bounds) == 11
     assert bounds == sorted(bounds)
     for row in table:
         assert float(row[-1]) == pytest.approx(results["log_evidence_nats"], abs=1e-3)  # of bound and gap the sum
-    assert results["bound_nats"] <= results["best_bound_nats"] <= results["log_evidence_nats"]
-    assert results["best_bound_nats"] - results["bound_nats"] < 0.05
-    curve = read_curves(tmp_path / "diagonal" / "walk")["bound"]
-    assert [step for step, _ in curve] == list(lower_bound.RECORDED_STEPS)
-    assert [bound for _, bound in curve] == pytest.approx(bounds, abs=1e-3)
+    assert results["best_bound_nats"] - 0.05 < results["bound_nats"] <= results["best_bound_nats"]
+    curve = dict(read_curves(tmp_path / "diagonal" / "walk")["bound"])
+    assert curve == pytest.approx(dict(zip(lower_bound.RECORDED_STEPS, bounds, strict=True)), abs=1e-3)
 
     full = lower_bound.main(full_covariance=True, logdir=tmp_path / "full")
     assert full["log_evidence_nats"] == pytest.approx(results["log_evidence_nats"], abs=1e-6)
-    assert full["best_bound_nats"] > results["best_bound_nats"] + 0.05
+    assert results["best_bound_nats"] + 0.05 < full["best_bound_nats"] <= full["log_evidence_nats"]
     assert full["bound_nats"] > results["bound_nats"] + 0.02
     for name in ("walk", "bound", "decoder"):
         assert imread(tmp_path / "full" / "pictures" / f"{name}.png").std() > 0.05
