@@ -13,6 +13,7 @@ from unittest.mock import MagicMock
 import numpy as np
 import pytest
 
+from lecture10_vae import vae
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run
@@ -99,3 +100,11 @@ def test_nonsense_is_one_line_or_a_run_begins(main, tmp_path, monkeypatch, capsy
         began |= end.type is BeganError
     assert began
     assert len(messages) > 10
+
+
+@pytest.mark.parametrize(
+    "word", ["--epoch=3", "--epochs=0", "--learning-rate=nan", "--batch-size=1e9", "--seed=-1", "--start-from=x"]
+)
+def test_flag_that_makes_no_sense_is_refused_by_its_name(word):
+    with pytest.raises(command_line.UserError, match=rf"^.*{word.partition('=')[0]}.*$"):
+        command_line.make_parser(vae.main).parse_args([word])
