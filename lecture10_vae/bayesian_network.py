@@ -9,7 +9,7 @@ one image's share of the bound, in nats, holds an N-th of the divergence:
 
 The left side is for all training labels together. On test images the right side bounds nothing; they have a log
 predictive probability. After 30 epochs, 15 seconds on two cores, the layer is right on 92.7 % of MNIST's test images
-(mean over seeds 0 to 4). beyond/experiments/two_layers.py sets a plain layer beside it, and asks what the doubt is worth.
+(mean over seeds 0 to 4). beyond/experiments/two_layers.py sets a plain layer beside it, and asks what the doubt is for.
 """
 
 from pathlib import Path
