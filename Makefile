@@ -88,7 +88,7 @@ test: .venv/authors
 test-slow: .venv/authors
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
 
-# Kills, full disks, damaged files and nonsense, for 20 minutes
+# Kills at random moments of what resumes, for some minutes
 soak: .venv/authors
 	$(BIN)/python -m pytest tests/soak.py
 
