@@ -172,9 +172,8 @@ The machine was {quiet}: from the fastest round to the slowest our epoch grows b
     waits.append(["all", "", f"{sum(wait['job'] for wait in results['scripts'].values()):.1f}", ""])
     ways = {"one_by_one": "one mini-batch a session.run", "without_xla": "many, --plain", "together": "many"}
     loops = [["seconds of an epoch of", *ways.values(), "ratio of first and last"]]
-    loops += [
-        [f"{name}.py", *(f"{row[way]:.2f}" for way in (*ways, "ratio"))] for name, row in results["loops"].items()
-    ]
+    for name, row in results["loops"].items():
+        loops.append([f"{name}.py", *(f"{row[way]:.2f}" if way in row else "" for way in (*ways, "ratio"))])
     return "\n".join([head, *(table(some) for some in (rows, waits, loops))])
 
 
