@@ -26,6 +26,7 @@ from lecture10_vae import bayesian_network
 from lecture10_vae.beyond import models, pictures
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import pruning, uncertainty
+from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import Run, read_curves
@@ -92,7 +93,7 @@ def draw_signs(values: tf.Tensor) -> tf.Tensor:
 def make_posterior(inputs: int, units: int, initial_stddev: float) -> tfd.Distribution:
     """Q(weights) of a layer, [inputs + 1, units], the last row for the bias. Slide 28."""
     mean = tf.get_variable("mean", [inputs + 1, units], initializer=tf.initializers.he_normal())
-    initial = tf.constant_initializer(np.log(np.expm1(initial_stddev)))
+    initial = tf.constant_initializer(inverse_softplus(initial_stddev))
     stddev = tf.get_variable("stddev", [inputs + 1, units], initializer=initial)
     return tfd.Normal(tf.identity(mean), tf.nn.softplus(stddev))
 

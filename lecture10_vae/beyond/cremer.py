@@ -25,6 +25,7 @@ import numpy as np
 
 from lecture10_vae.beyond import annealing, importance, iwae, pictures, suboptimality
 from lecture10_vae.each_batch import each_batch
+from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
@@ -73,7 +74,7 @@ def infer_images(
     session.run(each_image.begin)
     means, inputs = each_image.every_posterior.trainable_variables
     means.load(mean, session)
-    inputs.load(np.log(np.expm1(stddev)), session)  # of softplus
+    inputs.load(inverse_softplus(stddev), session)
     feed = {each_image.images: images, each_image.index: np.arange(len(images))}
     for step in range(steps):  # a rate that falls to 0 lets the noise of the samples average out
         session.run(each_image.infer_all, feed | {each_image.rate: rate * (1 - step / steps)})
