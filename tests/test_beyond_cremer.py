@@ -126,6 +126,7 @@ def test_gaps_add_up_and_errors_are_of_the_mean():
     assert numbers["amortization_gap_standard_error_nats"] == pytest.approx(of_each.std(ddof=1) / 2)
 
 
+@pytest.mark.slow
 def test_short_form_measures_the_model_that_was_trained(tmp_path, on_small_mnist):
     k1, out = tmp_path / "k1", tmp_path / "out"
     flags = {"run": k1, "logdir": out, "test_images": 20, "prior_images": 20, "steps": 100, "importance_samples": 500}

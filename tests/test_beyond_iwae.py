@@ -119,6 +119,7 @@ def test_a_stopped_run_goes_on_and_another_starts_from_its_weights(on_small_mnis
     assert second["elbo"][0][1] == pytest.approx(first["elbo"][3][1], abs=0.5)  # by five codes and by one
 
 
+@pytest.mark.slow
 def test_two_epochs_come_as_far_as_four_seeds_did(tmp_path):
     """At a rate of 3e-3 ln P(x) of the first 200 test images was -106.0 in the mean, with a spread of 0.2."""
     numbers = run(tmp_path / "run", epochs=2, learning_rate=3e-3, test_images=200, importance_samples=500)

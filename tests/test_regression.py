@@ -54,6 +54,7 @@ def test_learned_stddev_beats_any_fit_with_stddev_1(on_small_mnist, tmp_path):
     assert imread(tmp_path / "run" / "pictures" / "outputs.png").std() > 0.05
 
 
+@pytest.mark.slow
 def test_defaults_reach_the_lectures_accuracy(tmp_path):
     # Over seeds 0-4 the mean is 0.9713 and the spread 0.0005: four spreads to either side
     assert 0.9694 < regression.main(logdir=tmp_path / "run")["accuracy"] < 0.9732
