@@ -6,7 +6,10 @@ PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; d
 	$$python -c '$(RIGHT)' 2>/dev/null && echo $$python && break; done),python3)
 BIN := .venv/bin
 
-# An environment remembers its folder: where the checkout was moved, or its Python has gone, it is made anew.
+# uv installs in seconds what takes pip minutes.
+INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check)
+
+# An environment remembers its folder: where the checkout was moved, or its Python has gone, all is installed again.
 ifneq ($(shell cat .venv/ready 2>/dev/null; $(BIN)/python -c '$(RIGHT)' 2>/dev/null && echo works),$(CURDIR) works)
 ANEW := anew
 endif
@@ -17,7 +20,7 @@ EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field l
 
 .PHONY: $(SCRIPTS) lecture lectures experiments
 .PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
-.PHONY: notes notebooks jupyter test test-slow soak bench check format tensorboard screenshots anew
+.PHONY: notes notebooks jupyter test test-slow soak bench lock canary check format tensorboard screenshots anew
 
 # With flags: make vae ARGS="--epochs 5 --hidden-size 20"
 $(SCRIPTS): .venv/ready
@@ -92,6 +95,20 @@ test-slow: .venv/authors
 soak: .venv/authors
 	$(BIN)/python -m pytest tests/soak.py
 
+# Versions of all packages, in uv.lock and constraints.txt, after a change in pyproject.toml; uv must be there
+lock:
+	uv lock
+	(echo "# Versions of all that pip brings along, known to work together: made by make lock from uv.lock."; \
+		uv export --frozen --all-extras --no-hashes --no-emit-project --no-annotate --no-header) > constraints.txt
+
+# Today's code with the newest TensorFlow there is, pre-releases included: what breaks first?
+canary:
+	$(PYTHON) -m venv --clear .venv-canary
+	.venv-canary/bin/python -m pip install --quiet -e .[authors]
+	.venv-canary/bin/python -m pip install --quiet --upgrade --pre tensorflow tensorflow-probability tf-keras numpy
+	.venv-canary/bin/python -m pip list | grep -iE '^(tensorflow|tf|numpy)'
+	.venv-canary/bin/python -m pytest --exitfirst tests/test_maintaining.py tests/test_each_batch.py tests/test_vae.py
+
 check: .venv/authors
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m ruff check
@@ -123,20 +140,20 @@ notebooks: .venv/authors
 	$(BIN)/python notebooks/translate.py
 
 jupyter: .venv/ready
-	$(BIN)/python -m jupyter lab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \
+	$(BIN)/python -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \
 		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml $(ANEW)
 	@$(PYTHON) -c '$(RIGHT)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed." \
 		"Install one (Debian, Ubuntu: apt install python3-venv), or name it: make PYTHON=/path/to/python"; exit 1; }
-	@echo "Making the environment in .venv with $(PYTHON): about 850 MB to download, one to five minutes, once."
-	@$(PYTHON) -m venv --clear .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
-	@printf "$(CURDIR) " > $@
+	@$(BIN)/python -c '$(RIGHT)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
+	@echo "Installing into .venv: about 850 MB to download, one to five minutes, once."
+	@$(INSTALL) -r requirements.txt
+	@printf "%s " "$(CURDIR)" > $@
 
 anew:
 
 # What tests and texts need, into the same environment
 .venv/authors: .venv/ready requirements-authors.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-authors.txt
+	@$(INSTALL) -r requirements-authors.txt
 	@touch $@

@@ -2,12 +2,13 @@
 
     python lecture10_vae/show_runs.py
 
-An address is printed that shows the newest run's curves as they are, not smoothed; the port is 6006, or the next that
-is free. TensorBoard's own flags may follow, say `--logdir` for another folder than runs.
+An address is printed that shows the curves of all runs of the script that ran last, as they are, not smoothed; the port
+is 6006, or the next that is free. TensorBoard's own flags may follow, say `--logdir` for another folder than runs.
 """
 
 import contextlib
 import io
+import json
 import logging
 import re
 import sys
@@ -58,10 +59,19 @@ def find_newest_run(logdir: Path) -> Path | None:
 
 
 def make_query(logdir: Path, run: Path) -> str:
-    """The end of an address that shows the curves of the run alone, and all of them."""
-    name = run.relative_to(logdir).as_posix() if run.is_relative_to(logdir) else "."
-    runs = "" if name == "." else f"^{re.escape(name)}/"
-    return "?" + urlencode({"runFilter": runs, "tagFilter": ".", "smoothing": 0}) + "#timeseries"
+    """The end of an address that shows the curves of all runs, under a folder, of the script whose run it is."""
+    runs = [path.parent for path in logdir.glob("**/flags.json") if read_script(path.parent) == read_script(run)]
+    names = sorted({path.relative_to(logdir).as_posix() for path in [run, *runs] if path.is_relative_to(logdir)})
+    pattern = "" if "." in names or not names else f"^({'|'.join(map(re.escape, names))})/"
+    return "?" + urlencode({"runFilter": pattern, "tagFilter": ".", "smoothing": 0}) + "#timeseries"
+
+
+def read_script(run: Path) -> str:
+    """The name of the script whose run is in a folder; empty if that is not known."""
+    try:
+        return json.loads((run / "flags.json").read_text(encoding="utf-8"))["script"]
+    except (OSError, ValueError, KeyError):
+        return ""
 
 
 def make_plugins() -> list:

@@ -22,6 +22,7 @@ from lecture10_vae.pictures import vae as pictures
 from lecture10_vae.studies import codes, evidence
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.pixels import assert_pixels
 from lecture10_vae.utils.run import Run, restore
 
 
@@ -64,7 +65,7 @@ def build_graph(code_size=2, hidden_size=100, learning_rate=1e-3, seed=0) -> Sim
         mean, stddev = posterior.mean(), posterior.stddev()  # [N, code_size]
     dist = decoder(code)
 
-    with tf.name_scope("reconstruction"):
+    with tf.name_scope("reconstruction"), tf.control_dependencies([assert_pixels(images)]):
         reconstruction = dist.log_prob(images)  # [N], nats
     with tf.name_scope("kl"):
         kl = tfd.kl_divergence(posterior, prior)  # [N], nats
@@ -90,6 +91,7 @@ def main(
     learning_rate: float = 1e-3,
     seed: int = 0,
     plain: bool = False,
+    quick: bool = False,
     start_from: Path | None = None,
     logdir: Path = Path("runs/vae"),
     data_dir: Path = mnist.DATA_DIR,
@@ -104,6 +106,7 @@ def main(
         learning_rate: of Adam.
         seed: of the initial weights, the order of the images and the noise.
         plain: train without XLA, TensorFlow's compiler: slower, but tf.print and all other operations work.
+        quick: leave out ln P(x), which takes longer than an epoch.
         start_from: the folder of an earlier run, whose weights, and Adam's memory, training starts from.
         logdir: the run's folder; where it exists, a number is added.
         data_dir: the folder with MNIST's four files.
@@ -132,9 +135,11 @@ def main(
             if epoch in pictures.epochs_of_slide_26(epochs):  # 0, 1, 5, 10, 15
                 snapshots[epoch] = session.run([model.mean, model.samples], {model.images: test.images})
 
-        # ln P(x), and how many dimensions of the code are in use
-        numbers = evidence.measure(session, model, test.images) | codes.measure(session, model, test.images)
-        print(evidence.describe(numbers), codes.describe(numbers, code_size), sep="\n")
+        numbers = codes.measure(session, model, test.images)  # how many dimensions of the code are in use
+        print(codes.describe(numbers, code_size))
+        if not quick:
+            numbers |= evidence.measure(session, model, test.images)  # ln P(x)
+            print(evidence.describe(numbers))
         pictures.draw(session, model, snapshots, test, run.folder)
         return run.finish(data=train.describe(), **bounds["test"], **numbers)  # to results.json
 

@@ -21,6 +21,7 @@ from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import evidence
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
+from lecture10_vae.utils.pixels import assert_pixels
 from lecture10_vae.utils.run import Run, restore
 
 
@@ -53,7 +54,7 @@ def build_graph(num_images, hidden_size=100, learning_rate=1e-3, seed=0, decoder
         mean, stddev = posterior.mean(), posterior.stddev()  # [N, 2]
     dist = decoder(code)
 
-    with tf.name_scope("reconstruction"):
+    with tf.name_scope("reconstruction"), tf.control_dependencies([assert_pixels(images)]):
         reconstruction = dist.log_prob(images)  # [N], nats
     with tf.name_scope("kl"):
         kl = tfd.kl_divergence(posterior, prior)  # [N], nats

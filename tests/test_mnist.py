@@ -97,6 +97,14 @@ def test_a_folder_in_a_files_place_and_changes_in_the_repositorys_own_are_one_li
         mnist.load("test", own_data)
 
 
+def test_digits_on_their_side_are_told_from_others(small_mnist):
+    train, test = small_mnist["train"], small_mnist["test"]
+    lying = replace(train, pixels=train.pixels.swapaxes(1, 2))
+    noise = np.random.default_rng(0).integers(0, 256, train.pixels.shape, np.uint8)
+    others = train, replace(train, pixels=255 - train.pixels), replace(train, pixels=noise)
+    assert [mnist.is_transposed(data, test) for data in (lying, *others)] == [True, False, False, False]
+
+
 def test_batches_are_the_set_shuffled_from_the_seed_but_for_what_is_left_over(small_mnist):
     dataset = small_mnist["test"].take(np.unique(small_mnist["test"].pixels, axis=0, return_index=True)[1])
     place = {image.tobytes(): place for place, image in enumerate(dataset.pixels)}

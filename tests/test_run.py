@@ -17,7 +17,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from lecture10_vae import regression, vae
 from lecture10_vae.tf1 import tf
-from lecture10_vae.utils import command_line
+from lecture10_vae.utils import command_line, run_text
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import KEPT, Run, read_curves, read_flags, restore
 from tests.conftest import content
@@ -87,11 +87,39 @@ def test_tensorflows_own_readers_find_flags_results_curves_and_graph(climbed):
         curve = [(event.step, event.value) for event in events.Scalars("elbo")]
         assert curve == read_curves(climbed / part)["elbo"] == [(epoch, float(epoch)) for epoch in range(4)]
         assert set(events.Tags()["scalars"]) == {"elbo", "kl"}
-    train = EventAccumulator(str(climbed / "train")).Reload()
-    (start,) = train.PluginTagToContent("hparams").values()
-    hparams = HParamsPluginData.FromString(start).session_start_info.hparams
-    assert hparams["epochs"].number_value == 3
-    assert "height" in {node.name for node in train.Graph().node}
+    assert hparams(climbed / "test")["epochs"].number_value == 3
+    assert "height" in {node.name for node in EventAccumulator(str(climbed / "train")).Reload().Graph().node}
+
+
+def hparams(part):
+    """What TensorBoard's table of runs has of one, beside the curves of the same part."""
+    (start,) = EventAccumulator(str(part)).Reload().PluginTagToContent("hparams").values()
+    return HParamsPluginData.FromString(start).session_start_info.hparams
+
+
+@pytest.mark.skipif(shutil.which("git") is None, reason="no git here")
+def test_tensorboard_shows_the_lines_that_a_student_edited(tmp_path):
+    script = tmp_path / "vae.py"
+    script.write_text("kl = 1\nelbo = 2 - kl\n")
+    git = ["git", "-C", str(tmp_path), "-c", "user.name=a", "-c", "user.email=a@b"]
+    for command in (["init", "-q"], ["add", "vae.py"], ["commit", "-qm", "as it was"]):
+        subprocess.run([*git, *command], check=True)
+    assert describe_parts(script) == ({"flags"}, "", "")
+    script.write_text("kl = 1\nelbo = 2 - 4 * kl\n")
+    tags, edited, text = describe_parts(script)
+    assert tags == {"flags", "edited"}
+    assert edited == "elbo = 2 - 4 * kl"
+    assert text == "```diff\n@@ -2 +2 @@ kl = 1\n-elbo = 2 - kl\n+elbo = 2 - 4 * kl\n```"
+
+
+def describe_parts(script):
+    """Of what is said of a run: the pages of Text, the word on the edit in the table of runs, and the whole of it."""
+    values = tf.Summary.FromString(run_text.describe(str(script), {"seed": 0})).value
+    text = {value.tag: value for value in values if value.metadata.plugin_data.plugin_name == "text"}
+    table = next(value for value in values if value.metadata.plugin_data.plugin_name == "hparams")
+    start = HParamsPluginData.FromString(table.metadata.plugin_data.content).session_start_info
+    shown = tf.make_ndarray(text["edited"].tensor).item().decode() if "edited" in text else ""
+    return set(text), start.hparams["edited"].string_value, shown
 
 
 def test_newest_epochs_are_kept_and_restored_also_from_a_moved_folder(tmp_path):

@@ -1,6 +1,7 @@
 """TensorBoard as the notes promise it: what show_runs.py says, and what a browser then shows."""
 
 import contextlib
+import json
 import re
 import signal
 import socket
@@ -25,7 +26,7 @@ def test_address_is_all_that_is_printed_and_open_to_this_machine_alone(vae_run, 
     with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", TAKEN_PORT)):  # by us or by another process
         process = start_script("show_runs", cwd=vae_run.folder.parent.parent, **heed)
         line = process.stdout.readline()
-    query = r"\?runFilter=%5Evae%2F&tagFilter=.&smoothing=0#timeseries"
+    query = r"\?runFilter=%5E%28vae%29%2F&tagFilter=.&smoothing=0#timeseries"
     port = int(re.fullmatch(rf"TensorBoard at http://127\.0\.0\.1:(\d+)/{query} \(Ctrl-C ends it\)\n", line)[1])
     assert port != TAKEN_PORT
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as page:
@@ -43,12 +44,16 @@ def test_without_runs_one_line_says_what_to_do(tmp_path, start_script):
     assert process.returncode == 1
 
 
-def test_address_shows_the_newest_run_alone_whatever_its_name(tmp_path):
-    for name in ("vae", "vae (copy)", "a+b/vae.2"):
-        query = parse_qs(show_runs.make_query(tmp_path, tmp_path / name).partition("#")[0][1:])
+def test_address_shows_all_runs_of_the_newest_ones_script_whatever_their_names(tmp_path):
+    runs = {"vae": "vae", "vae (copy)": "vae", "a+b/vae.2": "vae", "regression": "regression"}
+    for name, script in runs.items():
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "flags.json").write_text(json.dumps({"script": script}))
+    for newest, script in runs.items():
+        query = parse_qs(show_runs.make_query(tmp_path, tmp_path / newest).partition("#")[0][1:])
         pattern = re.compile(query["runFilter"][0])
-        assert pattern.search(f"{name}/test")
-        assert not any(map(pattern.search, ("vae_2/test", "vae copy/test", "aab/vae_2/test", "b/vae/test")))
+        shown = {name for name in [*runs, "vae copy", "aab/vae_2", "b/vae"] if pattern.search(f"{name}/test")}
+        assert shown == {name for name in runs if runs[name] == script}
 
 
 def drawn_points(view):

@@ -47,6 +47,14 @@ def test_encoder_is_the_network_of_slide_24(trained, small_mnist):
     np.testing.assert_allclose(encoded[1], np.log1p(np.exp(features @ stddev + stddev_bias)), atol=1e-5)
 
 
+def test_what_is_no_image_has_no_bound(trained, small_mnist):
+    session, model, _ = trained
+    images = small_mnist["test"].images[:3]
+    for wrong in (255 * images, 2 * images - 1, np.full_like(images, np.nan)):
+        with pytest.raises(tf.errors.InvalidArgumentError, match="divide bytes by 255"):
+            session.run(model.elbo, {model.images: wrong})
+
+
 @pytest.mark.parametrize("fed", [False, True], ids=["sampled", "fed"])
 def test_decoder_and_bound_are_those_of_slides_6_and_25(trained, small_mnist, fed):
     """Of the code that is sampled, and of one that is fed, which is how a draw is held fixed."""

@@ -7,6 +7,7 @@ packed (.gz) or not: Fashion-MNIST, say, or digits of one's own.
 import gzip
 import hashlib
 import os
+import sys
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -18,7 +19,8 @@ import numpy as np
 
 from lecture10_vae.utils.command_line import UserError
 
-DATA_DIR = Path(__file__).resolve().parents[2] / "data" / "mnist"
+CLONES = Path(__file__).resolve().parents[2] / "data" / "mnist"
+DATA_DIR = CLONES if CLONES.exists() else Path(sys.prefix) / "share" / "lecture10_vae" / "mnist"  # as pip installs it
 
 SHA256 = {  # of MNIST's own files, unpacked
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
@@ -79,10 +81,27 @@ def load(part: str, data_dir: Path = DATA_DIR) -> Dataset:
         raise UserError(f"{labels_file} holds {count:,} labels for {len(images.array):,} images: give each image one.")
     if labels.array.max() > 9:
         raise UserError(
-            f"{labels_file} holds the label {labels.array.max()}: give labels from 0 to 9, ten classes at most."
+            f"{labels_file} holds the label {labels.array.max()}, as sets of letters do: give labels from 0 to 9, "
+            "ten classes at most."
         )
     name = "MNIST" if images.is_mnist and labels.is_mnist else Path(data_dir).resolve().name
-    return Dataset(images.array, labels.array.astype(np.int32), name)
+    data = Dataset(images.array, labels.array.astype(np.int32), name)
+    if name != "MNIST" and is_transposed(data, load("test")):
+        print(f"{images_file}: these digits lie on their side, mirrored, as EMNIST's do: exchange rows and columns.")
+    return data
+
+
+def is_transposed(data: Dataset, mnist: Dataset) -> bool:
+    """Whether the mean images of the digits are MNIST's with rows and columns exchanged."""
+    present = np.intersect1d(data.labels, mnist.labels)
+    own, right = (np.stack([of.pixels[of.labels == digit].mean(axis=0) for digit in present]) for of in (data, mnist))
+
+    def likeness(means: np.ndarray) -> float:
+        pairs = zip(means, right, strict=True)
+        with np.errstate(invalid="ignore"):  # where all images are of one grey there is none, which is nan
+            return np.mean([np.corrcoef(one.ravel(), other.ravel())[0, 1] for one, other in pairs])
+
+    return bool(likeness(own.swapaxes(1, 2)) > max(0.6, likeness(own) + 0.2))
 
 
 def batches(data: Dataset, batch_size: int, seed: int | list[int], together: int = 1) -> Iterator[Dataset]:

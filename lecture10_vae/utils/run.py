@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from lecture10_vae.tf1 import tf, tfp
 from lecture10_vae.utils.command_line import UserError, flag
+from lecture10_vae.utils.run_text import describe
 
 KEPT = 20  # epochs whose weights stay
 
@@ -61,7 +62,7 @@ class Run:
         if not self._newest:
             self.writers[parts[0]].add_graph(tf.get_default_graph())  # before the Saver adds its own to it
         self.saver = tf.train.Saver(max_to_keep=KEPT, save_relative_paths=True)  # so that the folder can be moved
-        self.writers[parts[0]].add_summary(_describe(self.flags))
+        self.writers[parts[-1]].add_summary(describe(script, self.flags))  # where the numbers are that are printed
         self._started = time.perf_counter()
 
     def epochs(self, session: tf.Session, count: int) -> Iterator[int]:
@@ -148,16 +149,6 @@ def read_curves(folder: Path | str) -> dict[str, list[tuple[int, float]]]:
 
     events = EventAccumulator(str(folder), {"scalars": 0}).Reload()
     return {name: [(event.step, event.value) for event in events.Scalars(name)] for name in events.Tags()["scalars"]}
-
-
-def _describe(flags: dict) -> bytes:
-    """The flags for TensorBoard's pages HParams and Text."""
-    from tensorboard.plugins.hparams.summary import session_start_pb
-
-    table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in flags.items())])
-    plugin = {"plugin_data": {"plugin_name": "text"}}
-    text = tf.Summary.Value(tag="flags", tensor=tf.make_tensor_proto(table), metadata=plugin)
-    return tf.Summary(value=[*session_start_pb(flags).value, text]).SerializeToString()
 
 
 def _make_folder(asked: Path) -> Path:
