@@ -6,8 +6,8 @@ the encoder is in one pass, and how far below ln P(x) the encoder's bound is. Th
     ln P(x) - best bound of a diagonal Gaussian for this image      the approximation gap
     that bound - the bound of the encoder's Q(z|x)                  the amortization gap    (Cremer, Li, Duvenaud 2018)
 
-    python lecture10_vae/vae.py                     # the VAE, first
-    python lecture10_vae/amortized_inference.py
+    .venv/bin/python lecture10_vae/vae.py                     # the VAE, first
+    .venv/bin/python lecture10_vae/amortized_inference.py
 
 Ten seconds on two cores. The images' mean bound needs between 50 and 100 steps to come where the encoder has it in
 one pass. Of the 3.6 nats that this is below ln P(x), the amortization gap has at least 3.5 and the approximation gap at
@@ -31,7 +31,9 @@ def load_vae(session: tf.Session, folder: Path) -> SimpleNamespace:
     """The trained VAE of a run, in the session's graph. Raises UserError if it is none of two dimensions."""
     flags = read_flags(folder)
     if flags.get("code_size") != 2:
-        raise UserError(f"{folder} holds no VAE of two dimensions: python lecture10_vae/vae.py trains one in runs/vae.")
+        raise UserError(
+            f"{folder} holds no VAE of two dimensions: .venv/bin/python lecture10_vae/vae.py trains one in runs/vae."
+        )
     model = vae.build_graph(flags["code_size"], flags["hidden_size"])
     restore(session, folder)
     return model

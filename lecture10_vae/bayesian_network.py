@@ -5,7 +5,7 @@ one image's share of the bound, in nats, holds an N-th of the divergence:
 
     1/N ln P(labels|images) >= E_Q[ln P(label|image, weights)] - KL[Q(weights) || P(weights)] / N
 
-    python lecture10_vae/bayesian_network.py
+    .venv/bin/python lecture10_vae/bayesian_network.py
 
 The left side is for all training labels together. On test images the right side bounds nothing; they have a log
 predictive probability. After 30 epochs, 15 seconds on two cores, the layer is right on 92.7 % of MNIST's test images

@@ -3,7 +3,7 @@
 A network's two heads give the mean and stddev of a Gaussian over ten numbers, one Gaussian for each image: an object
 that can be sampled, that scores samples, and that has a divergence to another.
 
-    python lecture10_vae/distributions.py
+    .venv/bin/python lecture10_vae/distributions.py
 
 Run, it prints the shapes, which are the first difficulty, and checks `log_prob` and `kl_divergence` against what
 they stand for. The network is untrained, the images are the first of MNIST's test set; a few seconds, most of them

@@ -5,8 +5,8 @@ script, can be compared. With unit stddev the loss is half the squared error and
 
     -ln P(label|inputs) = 1/2 |label - mean|^2 + 5 ln(2 pi)
 
-    python lecture10_vae/regression.py                                                  # stddev 1, as on the slide
-    python lecture10_vae/regression.py --learn-stddev --logdir runs/regression_stddev   # a second head learns it
+    .venv/bin/python lecture10_vae/regression.py                   # stddev 1, as on the slide
+    .venv/bin/python lecture10_vae/regression.py --learn-stddev    # a second head learns it
 
 After 24 epochs, 15 seconds on two cores, the largest output is the digit on 97.2 % of MNIST's 10,000 test images (mean
 over seeds 0 to 4; stddev 0.06). The number of epochs is chosen on the last 10,000 training images: after so many on

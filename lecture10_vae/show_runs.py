@@ -1,6 +1,6 @@
 """TensorBoard on all runs, open to this machine alone:
 
-    python lecture10_vae/show_runs.py
+    .venv/bin/python lecture10_vae/show_runs.py
 
 An address is printed that shows the curves of all runs of the script that ran last, as they are, not smoothed; the port
 is 6006, or the next that is free. TensorBoard's own flags may follow, say `--logdir` for another folder than runs.
@@ -40,7 +40,7 @@ def main() -> None:
             logdir = tensorboard.flags.logdir
             newest = find_newest_run(Path(logdir)) if logdir else None
             if logdir and newest is None:
-                sys.exit(f"{logdir} holds no run: train one first, python lecture10_vae/vae.py (make vae).")
+                sys.exit(f"{logdir} holds no run: train one first, .venv/bin/python lecture10_vae/vae.py (make vae).")
             url = tensorboard.launch()
     except SystemExit as error:
         sys.exit(complaint.getvalue().strip().splitlines()[-1] if error.code == 2 else error.code)

@@ -3,7 +3,7 @@
 A mean and stddev for each of 10,000 training images, as variables, are trained together with the decoder, by gradient
 ascent on the lower bound of slide 6. The next script, amortized_inference.py, tells what that costs and what learns it.
 
-    python lecture10_vae/variational_inference.py
+    .venv/bin/python lecture10_vae/variational_inference.py
 
 The bound on the 10,000 training images, with grey pixels, comes to -168.5 after 50 epochs (seed 0), a quarter of a
 minute on two cores. Test images have no Q(z); ln P(x) of the decoder is -160.4 on the first 2,000 of them, and -161.5

@@ -74,6 +74,6 @@ def test_main_reports_the_gaps(on_small_mnist, vae_run, tmp_path):
 @pytest.mark.parametrize("flags", [{}, {"script": "vae", "code_size": 3}, {"script": "regression"}])
 def test_run_of_another_model_is_one_line_that_says_how_to_train_one(tmp_path, flags):
     (tmp_path / "flags.json").write_text(json.dumps(flags))
-    with pytest.raises(UserError, match=r"^.*python lecture10_vae/vae\.py.*$"):
+    with pytest.raises(UserError, match=r"^.*.venv/bin/python lecture10_vae/vae\.py.*$"):
         amortized_inference.main(vae_run=tmp_path, logdir=tmp_path / "run")
     assert not (tmp_path / "run").exists()

@@ -39,7 +39,7 @@ def test_address_is_all_that_is_printed_and_open_to_this_machine_alone(vae_run, 
 
 def test_without_runs_one_line_says_what_to_do(tmp_path, start_script):
     process = start_script("show_runs", cwd=tmp_path)
-    line = "runs holds no run: train one first, python lecture10_vae/vae.py (make vae).\n"
+    line = "runs holds no run: train one first, .venv/bin/python lecture10_vae/vae.py (make vae).\n"
     assert process.communicate(timeout=60) == ("", line)
     assert process.returncode == 1
 

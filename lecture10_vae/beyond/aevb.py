@@ -4,7 +4,7 @@ It is the VAE of slides 22-26 with 500 hidden units, once for each size. The pap
 and 200 on MNIST, the bound on training and on test images, and up to 10^8 training images seen; its claim is that more
 dimensions than are needed do not make the model overfit, as the divergence keeps them out of use.
 
-    python lecture10_vae/beyond/aevb.py
+    .venv/bin/python lecture10_vae/beyond/aevb.py
 
 The paper has tanh for relu, Adagrad for Adam, other initial weights, and a weight decay. The pixels are grey, as on the
 slides. So the shape of the curves compares, and not their values.

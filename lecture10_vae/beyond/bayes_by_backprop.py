@@ -6,7 +6,7 @@ the whole divergence. One draw of the weights may serve a whole mini-batch, as o
 or each image has one of its own: by the sums that it makes ("local": Kingma, Salimans, Welling 2015) or by signs
 ("flipout": Wen et al. 2018). Beside them is the same network with weights that are values, and with dropout.
 
-    python lecture10_vae/beyond/bayes_by_backprop.py        (or: make paper-bbb)
+    .venv/bin/python lecture10_vae/beyond/bayes_by_backprop.py        (or: make paper-bbb)
 
 After 60 epochs (seed 0) the error on the test images is 1.5 % with the Gaussian prior, 1.6 % with the mixture, 1.9 % by
 plain SGD and 1.5 % with dropout. 25 minutes on two cores; rerun the command to resume.

@@ -6,7 +6,7 @@ replication), read the variables, and send their gradients, without waiting for 
 
     export TF_CONFIG='{"cluster": {"ps": ["a:2222"], "chief": ["b:2222"], "worker": ["c:2222"]},
                        "task": {"type": "worker", "index": 0}}'
-    python lecture10_vae/beyond/cluster.py --samples 5
+    .venv/bin/python lecture10_vae/beyond/cluster.py --samples 5
 
 The chief trains like a worker; it alone evaluates, and keeps the run. Kill any process and start it again: without a
 worker the others go on at once; without a parameter server, or the chief, from the newest epoch when it is back. Chief

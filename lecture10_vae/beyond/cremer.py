@@ -10,8 +10,8 @@ ln P(x) comes by annealed importance sampling (AIS), from that best Gaussian on;
 the encoder the size of its steps alone; and by importance sampling (IS) from encoder and Gaussian. In the mean all four
 are lower bounds.
 
-    python lecture10_vae/beyond/iwae.py --logdir runs/paper_iwae/k1      # the model, first
-    python lecture10_vae/beyond/cremer.py                                # make paper-cremer
+    .venv/bin/python lecture10_vae/beyond/iwae.py --logdir runs/paper_iwae/k1      # the model, first
+    .venv/bin/python lecture10_vae/beyond/cremer.py                                # make paper-cremer
 
 After 1,000 epochs (seed 0), on the first 300 test images: ln P(x) -83.4, approximation gap 1.7, amortization gap 2.2.
 IS by 5,000 codes of the encoder is 0.3 below AIS, by those of the best Gaussian 0.05. Three minutes on two cores.
@@ -108,7 +108,9 @@ def main(
     """
     flags = dict(locals())
     if tf.train.latest_checkpoint(str(run)) is None:
-        raise UserError(f"{run} holds no trained model: python lecture10_vae/beyond/iwae.py --logdir {run} makes one.")
+        raise UserError(
+            f"{run} holds no trained model: .venv/bin/python lecture10_vae/beyond/iwae.py --logdir {run} makes one."
+        )
     images = mnist.binarize(mnist.load("test").first(test_images).pixels, iwae.BINARIZATION)
     with tf.Graph().as_default(), tf.Session() as session:
         model = iwae.build_graph(seed=seed)

@@ -5,8 +5,8 @@ the logarithm, makes it tighter, until it reaches ln P(x) (equation 8 there):
 
     ln P(x) >= E[ln 1/k sum_i w_i] >= E[ln w],    w_i = P(x|z_i) P(z_i) / Q(z_i|x),    z_i from Q(z|x)
 
-    python lecture10_vae/beyond/iwae.py                                         # k = 1: the slide's bound
-    python lecture10_vae/beyond/iwae.py --samples 5 --logdir runs/iwae_5        # k = 5
+    .venv/bin/python lecture10_vae/beyond/iwae.py                                         # k = 1: the slide's bound
+    .venv/bin/python lecture10_vae/beyond/iwae.py --samples 5 --logdir runs/iwae_5        # k = 5
 
 With k = 1 ln P(x) comes to -86.6 nats (seed 0; the paper: -86.76), in 40 minutes on two cores. Rerun the command to
 resume. cluster.py trains the same model by several processes.

@@ -5,7 +5,7 @@ them to the prior, at the optimizer's pace and not by what was seen. Noise every
 where digits have ink does not. The baseline is a handful of point estimates that differ in their seeds (an ensemble,
 Lakshminarayanan, Pritzel, Blundell 2017); their weights of blank pixels stay where they started.
 
-    python lecture10_vae/beyond/experiments/doubt.py
+    .venv/bin/python lecture10_vae/beyond/experiments/doubt.py
 
 A minute a seed.
 """

@@ -1,6 +1,6 @@
 """Slide 6 while the decoder learns, too: what training does to ln P(x), to the bound, and to the gap between them.
 
-    python lecture10_vae/beyond/experiments/evidence_by_epoch.py
+    .venv/bin/python lecture10_vae/beyond/experiments/evidence_by_epoch.py
 
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """

@@ -10,7 +10,7 @@
 
 All have the bound's gradient as their mean. Which is the least noisy depends on where Q is.
 
-    python lecture10_vae/beyond/experiments/gradients.py
+    .venv/bin/python lecture10_vae/beyond/experiments/gradients.py
 
 Half a minute a seed.
 """

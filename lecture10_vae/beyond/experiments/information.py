@@ -5,7 +5,7 @@
 I(x; z) is the mutual information of an image, each being as likely, and its code; Q(z), the aggregate posterior, is how
 the codes of all images are distributed. (Hoffman, Johnson 2016: "ELBO surgery".)
 
-    python lecture10_vae/beyond/experiments/information.py
+    .venv/bin/python lecture10_vae/beyond/experiments/information.py
 
 A minute a seed, and half a minute more where vae.py has not been trained with it yet.
 """

@@ -1,6 +1,6 @@
 """Slides 17-18: what a network's learned stddev is worth beside one constant stddev, the best there is.
 
-    python lecture10_vae/beyond/experiments/learned_stddev.py
+    .venv/bin/python lecture10_vae/beyond/experiments/learned_stddev.py
 
 A minute a seed.
 """

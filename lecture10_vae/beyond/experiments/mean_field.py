@@ -7,7 +7,7 @@ difference, and the weights are correlated in the posterior. A diagonal Gaussian
 a Gaussian itself, of precision L, the best diagonal one has the variances 1 / L_ii, and these are never larger than
 the true ones, (L^-1)_ii (Bishop 2006, section 10.1.2): for two weights of correlation r, by a factor of 1 - r^2.
 
-    python lecture10_vae/beyond/experiments/mean_field.py
+    .venv/bin/python lecture10_vae/beyond/experiments/mean_field.py
 
 Five seconds a seed.
 """

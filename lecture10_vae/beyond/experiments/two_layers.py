@@ -3,7 +3,7 @@
 Is it right more often, better calibrated? Is it less sure of what it is not right about: of turned digits, of images of
 other kinds? And which of its weights can go?
 
-    python lecture10_vae/beyond/experiments/two_layers.py
+    .venv/bin/python lecture10_vae/beyond/experiments/two_layers.py
 
 Half a minute a seed. On test digits the plain layer is as good. The Bayesian one's draws disagree about images that
 have ink where digits have none, and by its stddevs more weights can go than by their size alone.
