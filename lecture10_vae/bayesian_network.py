@@ -15,14 +15,14 @@ predictive probability. After 30 epochs, 15 seconds on two cores, the layer is r
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import bayesian_network as pictures
 from lecture10_vae.studies import uncertainty
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run, restore
+
+import numpy as np
 
 
 def define_network(images, num_classes=10, bayesian_bias=False):

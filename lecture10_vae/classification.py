@@ -12,14 +12,14 @@ as there, on held-out training images.
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import classification as pictures
 from lecture10_vae.studies import calibration
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run, restore
+
+import numpy as np
 
 
 def define_network(inputs, hidden_size=100):

@@ -13,13 +13,13 @@ TensorFlow's start.
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.pictures import distributions as pictures
 from lecture10_vae.studies import densities
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run
+
+import numpy as np
 
 
 def build_graph(seed=0) -> SimpleNamespace:

@@ -9,12 +9,12 @@ VAE is fed, and the reconstruction. Look at the second before you trust the thir
 
 from pathlib import Path
 
-from scipy.special import expit
-
 from lecture10_vae import vae
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, own_digits, plotting
 from lecture10_vae.utils.run import Run, read_flags, restore
+
+from scipy.special import expit
 
 
 def main(

@@ -10,10 +10,10 @@ The folder has a folder for each label, my_digits/0/ to my_digits/9/, with its p
 import gzip
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.utils import command_line, own_digits
 from lecture10_vae.utils.command_line import UserError
+
+import numpy as np
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
 

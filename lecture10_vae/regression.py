@@ -18,13 +18,13 @@ fitted on training images, gives more (beyond/experiments/learned_stddev.py).
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import regression as pictures
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import Run, restore
+
+import numpy as np
 
 
 def define_network(inputs, hidden_size=100, learn_stddev=False, least_stddev=0.2):

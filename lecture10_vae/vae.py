@@ -15,8 +15,6 @@ numbers and TensorBoard's curves are in runs/vae.
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.pictures import vae as pictures
 from lecture10_vae.studies import codes, evidence
@@ -24,6 +22,8 @@ from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.pixels import assert_pixels
 from lecture10_vae.utils.run import Run, restore
+
+import numpy as np
 
 
 def make_prior(code_size=2):

@@ -14,8 +14,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import vae
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies import evidence
@@ -23,6 +21,8 @@ from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.pixels import assert_pixels
 from lecture10_vae.utils.run import Run, restore
+
+import numpy as np
 
 
 def make_posterior(index, num_images, code_size=2):

@@ -15,8 +15,6 @@ which 22 are in use. Half an hour on two cores; rerun the command to resume.
 
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae import vae
 from lecture10_vae.beyond import importance, models, pictures
 from lecture10_vae.each_batch import each_batch
@@ -24,6 +22,8 @@ from lecture10_vae.studies import codes
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import Run, read_curves
+
+import numpy as np
 
 CODE_SIZES = (2, 3, 5, 10, 20, 200)  # the slides', and the paper's
 

@@ -15,11 +15,11 @@ A model has `images`, `prior`, `decoder` and the encoder's `posterior`, as iwae.
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
-from tqdm import tqdm
-
 from lecture10_vae.beyond import importance
 from lecture10_vae.tf1 import tf, tfd, tfp
+
+import numpy as np
+from tqdm import tqdm
 
 TOGETHER = 20  # images, each with all of its chains
 ACCEPTED = 0.65  # of the moves: where Hamiltonian Monte Carlo gets furthest for its cost (Beskos et al. 2013)

@@ -20,8 +20,6 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import bayesian_network
 from lecture10_vae.beyond import models, pictures
 from lecture10_vae.each_batch import each_batch
@@ -30,6 +28,8 @@ from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import Run, read_curves
+
+import numpy as np
 
 DRAWS = ("shared", "local", "flipout")  # ways to draw the weights for a mini-batch
 KEPT = (1.0, 0.5, 0.25, 0.05, 0.02)  # fractions of the weights; table 2 removes the rest

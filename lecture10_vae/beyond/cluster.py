@@ -24,13 +24,13 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import psutil
-
 from lecture10_vae.beyond import iwae
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import Run
+
+import psutil
 
 EXAMPLE = '{"cluster": {"ps": ["a:2222"], "chief": ["b:2222"], "worker": []}, "task": {"type": "ps", "index": 0}}'
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError)  # of a session.run whose parameter server is gone

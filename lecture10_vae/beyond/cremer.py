@@ -21,8 +21,6 @@ from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.beyond import annealing, importance, iwae, pictures, suboptimality
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.studies.gaps import inverse_softplus
@@ -31,6 +29,8 @@ from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import Run, restore
 from lecture10_vae.variational_inference import make_posterior
+
+import numpy as np
 
 
 def build_graph(model: SimpleNamespace, num_images: int, samples: int = 10) -> SimpleNamespace:

@@ -6,12 +6,12 @@ A model has `images`, `posterior` and `log_weights`, as iwae.py names them.
 from types import SimpleNamespace
 from typing import NamedTuple
 
+from lecture10_vae.each_batch import each_batch
+from lecture10_vae.tf1 import tf
+
 import numpy as np
 from scipy.special import logsumexp
 from tqdm import tqdm
-
-from lecture10_vae.each_batch import each_batch
-from lecture10_vae.tf1 import tf
 
 IMAGES, SAMPLES = 20, 50  # codes of so many images at a time: few enough for a processor's cache
 

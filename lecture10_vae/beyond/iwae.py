@@ -17,8 +17,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Literal
 
-import numpy as np
-
 from lecture10_vae.beyond import importance, models, pictures
 from lecture10_vae.each_batch import each_batch
 from lecture10_vae.tf1 import tf, tfd
@@ -26,6 +24,8 @@ from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import Run, restore
 from lecture10_vae.vae import make_prior
+
+import numpy as np
 
 BINARIZATION = 0  # the seed by which the images of every measurement become black or white
 TOGETHER = 20  # mini-batches in a session.run: with k = 50, 20 MB of noise

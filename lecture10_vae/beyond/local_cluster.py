@@ -1,7 +1,7 @@
 """A cluster on this machine, to see one at work: a parameter server, a chief and a worker train iwae.py's model.
 
-    make cluster                                                          # two minutes on two cores
-    .venv/bin/python lecture10_vae/beyond/local_cluster.py --workers 3     # the chief is one of them
+make cluster                                                          # two minutes on two cores
+.venv/bin/python lecture10_vae/beyond/local_cluster.py --workers 3     # the chief is one of them
 """
 
 import contextlib

@@ -3,9 +3,9 @@
 import json
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.utils.command_line import UserError
+
+import numpy as np
 
 
 def evaluated_epochs(epochs: int) -> set[int]:

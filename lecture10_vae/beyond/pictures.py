@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.beyond.suboptimality import PAPER, Measured
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.run import read_curves
+
+import numpy as np
 
 PARTS = (("train", "training images", plotting.ORANGE, "s"), ("test", "test images", plotting.BLUE, "o"))
 LOWEST, HIGHEST = -170, -90  # nats, of aevb.py's bounds; the paper's figure has -150 to -100

@@ -20,8 +20,6 @@ import itertools
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import vae
 from lecture10_vae.beyond import importance, models, pictures
 from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev_of_each
@@ -30,6 +28,8 @@ from lecture10_vae.studies import codes
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import Run, read_curves
+
+import numpy as np
 
 BETAS = (0.25, 0.5, 1.0, 2.0, 4.0)
 CODE_SIZE = 50  # of the models with and without a warm-up

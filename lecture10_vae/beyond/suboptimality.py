@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import numpy as np
-
 from lecture10_vae.beyond import annealing, importance, models
+
+import numpy as np
 
 # Table 2, MNIST, factorized Gaussian encoder: quoted from memory, so "about". Their public code (lxuechen/
 # inference-suboptimality) measures the first 1,000 training images, anneals through 10,000 distributions from the prior

@@ -3,12 +3,12 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.studies.gaps import Gaps, posterior_around
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
+
+import numpy as np
 
 SMALLEST_GAP = 0.01  # nats, to be drawn: by few images a bound may lie above ln P(x), within its noise
 

@@ -3,13 +3,13 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.pictures.classification import draw_outputs, draw_reliability
 from lecture10_vae.studies import calibration, uncertainty
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
+
+import numpy as np
 
 
 def summarize(model: SimpleNamespace) -> tf.Tensor:

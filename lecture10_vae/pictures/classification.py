@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-import numpy as np
-from scipy.special import betaincinv
-
 from lecture10_vae.studies import calibration
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
+
+import numpy as np
+from scipy.special import betaincinv
 
 FEW = 10  # images: of a bin with fewer, the accuracy is not drawn
 

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.utils import plotting
+
+import numpy as np
 
 
 def draw(mean: np.ndarray, stddev: np.ndarray, samples: np.ndarray, estimates: tuple, folder: Path) -> None:

@@ -3,11 +3,11 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.studies.bound_on_grid import Best
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
+
+import numpy as np
 
 
 def draw(

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.pictures.classification import draw_outputs
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
+
+import numpy as np
 
 
 def draw(mean: np.ndarray, stddev: np.ndarray, test: Dataset, folder: Path) -> None:

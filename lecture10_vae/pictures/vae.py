@@ -3,12 +3,12 @@
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-from scipy.special import expit, ndtri
-
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import plotting
 from lecture10_vae.utils.mnist import Dataset
+
+import numpy as np
+from scipy.special import expit, ndtri
 
 AXES = {1: ("z", "digit, 0 to 9"), 2: ("z₁", "z₂"), "more": ("1st component", "2nd component")}  # of codes of that size
 

@@ -3,11 +3,11 @@
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
-
 from lecture10_vae.studies.evidence import log_integral
 from lecture10_vae.studies.gaps import inverse_softplus
 from lecture10_vae.tf1 import tf
+
+import numpy as np
 
 HEADING = """\
       E[ln P(x,z)-ln Q]  E[ln P(x|z)]-KL     by quadrature: the gap is KL[Q||P(z|x)]

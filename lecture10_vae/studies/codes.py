@@ -2,9 +2,9 @@
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.tf1 import tf
+
+import numpy as np
 
 IN_USE = 0.1  # nats: a dimension whose mean divergence from the prior is less is not in use
 

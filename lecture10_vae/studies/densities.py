@@ -3,9 +3,9 @@
 Everything is made of a mean and stddev, in a graph of its own; tables are rows of text.
 """
 
-import numpy as np
-
 from lecture10_vae.tf1 import tf, tfd
+
+import numpy as np
 
 
 def shape_table(mean: np.ndarray, stddev: np.ndarray) -> list[list[str]]:

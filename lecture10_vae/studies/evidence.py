@@ -7,12 +7,12 @@ sampling also the `mean` and `stddev` of Q(z|x). Nothing is added to its graph.
 from types import SimpleNamespace
 from typing import NamedTuple
 
+from lecture10_vae.tf1 import tf
+
 import numpy as np
 from scipy import ndimage
 from scipy.special import logsumexp
 from tqdm import tqdm
-
-from lecture10_vae.tf1 import tf
 
 GROUP = 100  # images whose joint densities with all codes are held at a time
 NEGLIGIBLE = 25  # nats below the highest density: codes so far down add less than 1e-6 nats together

@@ -8,11 +8,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
-
 from lecture10_vae.studies import evidence, gaussians
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.tf1 import tf
+
+import numpy as np
 
 RECORDED_STEPS = (0, 1, 2, 5, 10, 20, 50, 100, 200, 400)
 

@@ -6,10 +6,10 @@ A model is the VAE of slide 23; its codes have two dimensions.
 from types import SimpleNamespace
 from typing import NamedTuple
 
-import numpy as np
-
 from lecture10_vae.studies import evidence
 from lecture10_vae.tf1 import tf
+
+import numpy as np
 
 
 class Gaussian(NamedTuple):

@@ -7,11 +7,11 @@ one draw. A predictor is a function from images [N, 28, 28] to a prediction.
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
+from lecture10_vae.studies import calibration
+
 import numpy as np
 from scipy import ndimage, sparse
 from scipy.special import entr, logsumexp
-
-from lecture10_vae.studies import calibration
 
 Predictor = Callable[[np.ndarray], np.ndarray]
 

@@ -15,9 +15,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from lecture10_vae.utils.command_line import UserError
+
+import numpy as np
 
 CLONES = Path(__file__).resolve().parents[2] / "data" / "mnist"
 DATA_DIR = CLONES if CLONES.exists() else Path(sys.prefix) / "share" / "lecture10_vae" / "mnist"  # as pip installs it

@@ -7,11 +7,11 @@ knows nothing of black on white, of shadows on the paper, of other sizes or of o
 
 from pathlib import Path
 
+from lecture10_vae.utils.command_line import UserError
+
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 from scipy import ndimage
-
-from lecture10_vae.utils.command_line import UserError
 
 LARGEST = 300  # pixels: a larger picture is made smaller first
 FAINT = 0.15  # of the way from black to white: strokes that differ less from the paper are none

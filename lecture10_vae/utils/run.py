@@ -16,12 +16,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from tqdm import tqdm
-
 from lecture10_vae.tf1 import tf, tfp
 from lecture10_vae.utils.command_line import UserError, flag
 from lecture10_vae.utils.run_text import describe
+
+import numpy as np
+from tqdm import tqdm
 
 KEPT = 20  # epochs whose weights stay
 

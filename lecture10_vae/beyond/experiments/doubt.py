@@ -12,9 +12,6 @@ A minute a seed.
 
 import functools
 
-import numpy as np
-from scipy.special import softmax
-
 from lecture10_vae import bayesian_network
 from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.beyond.experiments.two_layers import build_point_estimate
@@ -22,6 +19,9 @@ from lecture10_vae.studies import uncertainty
 from lecture10_vae.studies.training import train, train_epochs
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
+from scipy.special import softmax
 
 EPOCHS = (1, 3, 10, 15, 30)
 MEMBERS = 5  # of the ensemble

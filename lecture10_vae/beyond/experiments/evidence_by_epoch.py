@@ -7,13 +7,13 @@ A minute a seed, and half a minute more where vae.py has not been trained with i
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.beyond.experiments import over_seeds, trained
 from lecture10_vae.studies import evidence, gaussians
 from lecture10_vae.studies.gaussians import Gaussian
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
 
 
 def measure(seed: int) -> dict:

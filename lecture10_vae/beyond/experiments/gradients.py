@@ -17,14 +17,14 @@ Half a minute a seed.
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import lower_bound
 from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.beyond.experiments.mean_field import FAMILIES
 from lecture10_vae.studies import bound_on_grid, evidence
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, plotting
+
+import numpy as np
 
 DRAWS = 4_000  # single samples of Q, for each place
 PLACES = {"start": "Q far off", "best": "best Q"}

@@ -12,13 +12,13 @@ A minute a seed, and half a minute more where vae.py has not been trained with i
 
 from types import SimpleNamespace
 
-import numpy as np
-from scipy.special import xlogy
-from scipy.stats import norm
-
 from lecture10_vae.beyond.experiments import over_seeds, trained
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
+from scipy.special import xlogy
+from scipy.stats import norm
 
 STDDEVS = 8.0  # how far from a Gaussian's mean the grid reaches; outside are 1e-15 of its mass
 

@@ -7,13 +7,13 @@ A minute a seed.
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import regression
 from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
 
 EPOCHS = 24  # regression.py's, chosen on held-out training images for the stddev of 1; the same for the others
 NETWORKS = {  # flags of regression.py

@@ -14,12 +14,12 @@ Five seconds a seed.
 
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies.evidence import code_grid, log_integral
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
 
 PIXELS = (10, 11), (9, 9)  # rows and columns: where a 5 has its upright stroke, and a 3 mostly paper
 DIGITS = (3, 5)  # told apart, as the classes 0 and 1

@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-
 from lecture10_vae.utils import plotting
+
+import numpy as np
 
 
 def run(measure: Callable[[int], dict], draw: Callable[[dict], object], name: str, seeds: int, logdir: Path) -> dict:

@@ -12,14 +12,14 @@ have ink where digits have none, and by its stddevs more weights can go than by 
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
-
 from lecture10_vae import bayesian_network
 from lecture10_vae.beyond.experiments import over_seeds
 from lecture10_vae.studies import pruning, uncertainty
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
+
+import numpy as np
 
 EPOCHS, DRAWS = 30, 20  # bayesian_network.py's
 DEGREES = list(range(0, 181, 15))  # to turn the test digits by
