@@ -1,0 +1,41 @@
+/* For test_playground.py: runs a text in the page's engine, with weights and noise that are given.
+ * node joined.cjs job.json: prints {values, slopes} of the first batch, and {after: weights and values} of all steps. */
+
+import { Node, differentiate, run } from "../lectures/source/playground/graph.js";
+import { plainKernels, wasmKernels } from "../lectures/source/playground/kernels.js";
+import { Model } from "../lectures/source/playground/model.js";
+
+const { readFileSync } = require("node:fs");
+const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
+const numbers = (base64) => new Float64Array(Uint8Array.from(Buffer.from(base64, "base64")).buffer);
+const KERNELS = { double: () => plainKernels(Float64Array), plain: () => plainKernels(), wasm: () => wasmKernels(job.wasm) };
+
+const random = { fill: (array) => array.fill(0.5) };
+const model = new Model(job.text, { program: job.program, kernels: KERNELS[job.kernels](), random, grid: 9 });
+const { graph, kernels } = model;
+for (const [name, values] of Object.entries(job.weights)) graph.variables.get(name).value.set(numbers(values));
+
+const noisy = graph.nodes.filter((node) => node.noise);
+let step = 0;
+noisy.forEach((node, i) => {
+  node.forward = ({ value }) => value && job.noise[step][i] && value.set(numbers(job.noise[step][i]));
+});
+const data = { pixels: Buffer.from(job.pixels, "base64"), labels: Buffer.from(job.labels, "base64") };
+const chosen = (n) => Array.from({ length: job.program.batch }, (_, i) => n * job.program.batch + i);
+const named = () => {
+  const nodes = [...model.names].filter(([, node]) => node instanceof Node && node.value);
+  return Object.fromEntries(nodes.map(([name, { value, shape }]) => [name, { shape: shape.map(Number), value: [...value] }]));
+};
+const variables = (what) => Object.fromEntries([...graph.variables].map(([name, node]) => [name, [...(node[what] ?? [])]]));
+
+const result = {};
+model.feed(data, chosen(0));
+run([...new Set([...model.order, ...model.measured])], kernels);
+result.values = named();
+if (model.optimizer) {
+  differentiate(model.optimizer.loss, model.order, kernels);
+  result.slopes = variables("slope");
+  for (step = 0; step < job.steps; step++) result.loss = model.step(data, chosen(step));
+  result.weights = variables("value");
+}
+console.log(JSON.stringify(result));

@@ -1,0 +1,156 @@
+"""The playground's engine does what TensorFlow does with the same text, weights and noise."""
+
+import base64
+import json
+import re
+import shutil
+import subprocess
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from lecture10_vae.tf1 import tf, tfd
+from lecture10_vae.utils import mnist
+from lecture10_vae.utils.pixels import assert_pixels
+from lectures.source import modules, playground
+from tests.conftest import REPOSITORY
+
+pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node here")
+
+PARTS = playground.PARTS
+CASES = [(slides, edit) for slides, program in playground.PROGRAMS.items() for edit in [None, *program.edits]]
+STEPS = 100
+
+
+def text_of(slides, edit):
+    program = playground.PROGRAMS[slides]
+    return program.edited(edit) if edit else program.code
+
+
+def build(text):
+    """TensorFlow's model of a text, on a graph of its own."""
+    names = {"tf": tf, "tfd": tfd, "np": np, "SimpleNamespace": SimpleNamespace, "assert_pixels": assert_pixels}
+    exec(text, names)
+    with tf.Graph().as_default() as graph:
+        return graph, names["build_graph"]()
+
+
+def in_double(graph):
+    """The same graph in double precision: each float, constants among them, becomes a double."""
+    definition = graph.as_graph_def()
+    for node in definition.node:
+        for attribute in node.attr.values():
+            if attribute.type == tf.float32.as_datatype_enum:
+                attribute.type = tf.float64.as_datatype_enum
+            if attribute.tensor.dtype == tf.float32.as_datatype_enum:
+                array = tf.make_ndarray(attribute.tensor).astype(float)
+                attribute.tensor.CopyFrom(tf.make_tensor_proto(array))
+    with tf.Graph().as_default() as double:
+        tf.import_graph_def(definition, name="")
+    return double
+
+
+def encode(array, kind="float64"):
+    return base64.b64encode(np.ascontiguousarray(array, kind).tobytes()).decode()
+
+
+def engine(tmp_path, **job):
+    """What the page's engine makes of a job (see playground_driver.js)."""
+    (tmp_path / "joined.cjs").write_text(modules.join(REPOSITORY / "tests" / "playground_driver.js"))
+    (tmp_path / "job.json").write_text(json.dumps(job))
+    command = ["node", tmp_path / "joined.cjs", tmp_path / "job.json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def operations(graph, kind):
+    return [op for op in graph.get_operations() if op.type == kind]
+
+
+class Case:
+    """A text in TensorFlow, with random weights, noise and batches of MNIST for so many steps."""
+
+    def __init__(self, text, program, steps):
+        self.text, self.program = text, program
+        self.graph, self.model = build(text)
+        random = np.random.default_rng(0)
+        self.batches = mnist.load("train").take(random.integers(0, 1_000, steps * program.batch))
+        self.noises = [op.outputs[0] for op in operations(self.graph, "RandomStandardNormal")]
+        with self.graph.as_default():
+            self.variables = {variable.op.name: variable for variable in tf.trainable_variables()}
+            self.initialize = tf.global_variables_initializer()
+        self.weights = {
+            name: random.normal(size=variable.shape) * 0.05 - 2 * (name == "network/stddev")
+            for name, variable in self.variables.items()
+        }
+        with self.graph.as_default():
+            shapes = [tf.shape(noise) for noise in self.noises]
+        with tf.Session(graph=self.graph) as session:
+            session.run(self.initialize)
+            shapes = session.run(shapes, self.feed(0, {}))
+        self.noise = [[random.normal(size=shape) for shape in shapes] for _ in range(steps)]
+
+    def feed(self, step, noise=None):
+        """What the placeholders get at a step, by name, and the noise."""
+        rows = slice(step * self.program.batch, (step + 1) * self.program.batch)
+        batch = self.batches.take(rows)
+        given = {"images": batch.images, "features": batch.images.reshape(-1, 784), "label": batch.labels, "digit": batch.labels}
+        feed = {op.outputs[0].name: given[op.name] for op in operations(self.graph, "Placeholder")}
+        noise = dict(zip((tensor.name for tensor in self.noises), self.noise[step], strict=True)) if noise is None else noise
+        return feed | noise
+
+    def in_order(self, noise):
+        """TensorFlow draws a vector's dimensions before the batch's, [samples * dimensions, batch]; we after them."""
+        dimensions = 2 if self.program.script == "vae" else 10
+        return np.moveaxis(noise.reshape(-1, dimensions, *noise.shape[1:]), 1, -1)
+
+    def job(self, kernels, steps):
+        return {
+            "text": self.text,
+            "program": playground.describe(self.program) | {"text": "", "code": "", "edits": {}},
+            "kernels": kernels,
+            "wasm": base64.b64encode((PARTS / "kernels.wasm").read_bytes()).decode(),
+            "weights": {name: encode(weights) for name, weights in self.weights.items()},
+            "noise": [[encode(self.in_order(array)) for array in arrays] for arrays in self.noise],
+            "pixels": encode(self.batches.pixels, "uint8"),
+            "labels": encode(self.batches.labels, "uint8"),
+            "steps": steps,
+        }
+
+
+def load(session, weights, kind):
+    """Gives the session's variables weights; works on an imported graph, too."""
+    with session.graph.as_default():
+        handles = {name: session.graph.get_operation_by_name(name).outputs[0] for name in weights}
+        session.run([tf.raw_ops.AssignVariableOp(resource=handles[name], value=weights[name].astype(kind)) for name in weights])
+
+
+def tensors(model):
+    """The numbers among the model's names, by name: the tensors that it makes."""
+    found = {name: value for name, value in vars(model).items() if isinstance(value, tf.Tensor)}
+    return {name: tensor for name, tensor in found.items() if tensor.dtype in (tf.float32, tf.int32, tf.int64)}
+
+
+@pytest.mark.parametrize(("slides", "edit"), CASES)
+def test_values_and_gradients_are_tensorflows_in_double_precision(slides, edit, tmp_path):
+    case = Case(text_of(slides, edit), playground.PROGRAMS[slides], 1)
+    found = engine(tmp_path, **case.job("double", 0))
+    double = in_double(case.graph)
+    updates = {op.inputs[0].op.name: op.inputs[9].name for op in operations(double, "ResourceApplyAdam")}
+    wanted = {name: tensor.name for name, tensor in tensors(case.model).items()}
+    with tf.Session(graph=double) as session:
+        session.run(case.initialize.name)
+        load(session, case.weights, float)
+        values, slopes = session.run([wanted, updates], case.feed(0))
+    compared = 0
+    for name, value in values.items():
+        if name in found["values"]:
+            ours = np.reshape(found["values"][name]["value"], found["values"][name]["shape"])
+            np.testing.assert_allclose(ours, value, rtol=1e-6, atol=1e-6 * np.abs(value).max(), err_msg=name)
+            compared += 1
+    assert compared >= 3
+    assert set(slopes) == {name for name, slope in found.get("slopes", {}).items() if slope and name in slopes}
+    for name, slope in slopes.items():
+        np.testing.assert_allclose(np.reshape(found["slopes"][name], slope.shape), slope, rtol=0, atol=1e-6 * np.abs(slope).max(), err_msg=name)
