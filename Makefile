@@ -136,12 +136,12 @@ screenshots: .venv/authors
 
 # Runs each notebook from a fresh kernel, keeps what it shows, and makes the Chinese notebooks of that.
 notebooks: .venv/authors
-	$(BIN)/python notebooks/refresh.py
-	$(BIN)/python notebooks/translate.py
+	$(BIN)/python -m lectures.source.refresh_notebooks
+	$(BIN)/python -m lectures.source.translate_notebooks
 
 jupyter: .venv/ready
 	$(BIN)/python -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \
-		--LabApp.news_url=None --LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate
+		--LabApp.app_settings_dir=$(CURDIR)/notebooks/settings $(if $(filter 0,$(shell id -u)),--allow-root)
 
 .venv/ready: requirements.txt constraints.txt pyproject.toml $(ANEW)
 	@$(PYTHON) -c '$(RIGHT)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed." \

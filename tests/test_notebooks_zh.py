@@ -7,7 +7,7 @@ import nbformat
 import pytest
 
 from lectures.source import build
-from notebooks import translate
+from lectures.source import translate_notebooks as translate
 from tests import test_notebooks
 from tests.test_lectures import anchors, assert_chinese
 
@@ -19,7 +19,7 @@ by_name = pytest.mark.parametrize("name", NAMES)
 
 
 def english(name):
-    return nbformat.read(translate.HERE / f"{name}.ipynb", as_version=4)
+    return nbformat.read(translate.NOTEBOOKS / f"{name}.ipynb", as_version=4)
 
 
 def chinese(name):

@@ -1,9 +1,9 @@
 """Runs the notebooks, each in a fresh kernel, and keeps what they show.
 
-    make notebooks                                      # all of them
-    python notebooks/refresh.py notebooks/4_vae.ipynb   # some
+    make notebooks                                                       # all of them
+    python -m lectures.source.refresh_notebooks notebooks/4_vae.ipynb    # some
 
-What they show is committed with them.
+What they show is committed with them, but for the cells that answer a question: a student runs these.
 """
 
 import queue
@@ -19,7 +19,8 @@ from nbclient import NotebookClient
 from traitlets import Type
 from traitlets.config import Config
 
-NOTEBOOKS = sorted(Path(__file__).resolve().parent.glob("*.ipynb"))
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"))
+ANSWER = "<details><summary>Answer</summary>"
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -80,12 +81,24 @@ def execute(notebook: nbformat.NotebookNode, folder: Path) -> list[dict]:
     return [output for state in client.widget_state.values() for output in state.get("outputs", ())]
 
 
+def answering(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
+    """The cells between a question and its folded answer, which show what was asked for."""
+    cells = []
+    for place, cell in enumerate(notebook.cells):
+        if ANSWER in cell.source:
+            while notebook.cells[place := place - 1].cell_type == "code":
+                cells.append(notebook.cells[place])
+    return cells
+
+
 def main(paths: list[Path]) -> None:
     """Refreshes the notebooks of the paths in place."""
     for path in paths:
         notebook = nbformat.read(path, as_version=4)
         with tempfile.TemporaryDirectory() as folder:
             execute(notebook, Path(folder))
+        for cell in answering(notebook):
+            cell.outputs = []
         nbformat.write(notebook, path)
         print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 

@@ -1,7 +1,7 @@
-"""Makes the Chinese notebooks in zh/: the English ones' code and outputs, with the Chinese text of zh/source/.
+"""Makes the Chinese notebooks: the English ones' code and outputs, with the Chinese text of notebooks_zh/.
 
-    make notebooks                  # once the English ones have run
-    python notebooks/translate.py   # alone, which takes a second: what the code shows is taken as it is
+    make notebooks                                   # once the English ones have run
+    python -m lectures.source.translate_notebooks    # alone, a second: what the code shows is taken as it is
 
 A source has a block for each text cell of the English notebook, in its order: the line <!-- cell ID -->, with the
 English cell's id, and below it the text that stands in its place.
@@ -13,9 +13,9 @@ from pathlib import Path
 
 import nbformat
 
-HERE = Path(__file__).resolve().parent
-ENGLISH = sorted(HERE.glob("*.ipynb"))
-CHINESE, SOURCES = HERE / "zh", HERE / "zh" / "source"
+SOURCES = Path(__file__).resolve().parent / "notebooks_zh"
+NOTEBOOKS = SOURCES.parents[2] / "notebooks"
+ENGLISH, CHINESE = sorted(NOTEBOOKS.glob("*.ipynb")), NOTEBOOKS / "zh"
 BEGIN = re.compile(r"^<!-- cell (\S+) -->$", re.MULTILINE)
 
 
@@ -43,8 +43,8 @@ def translate(notebook: nbformat.NotebookNode, blocks: list[tuple[str, str]]) ->
 def make(name: str) -> nbformat.NotebookNode:
     """The Chinese notebook of a name, as "4_vae", which says in its first cell, unseen, what it is made from."""
     blocks = read_blocks((SOURCES / f"{name}.md").read_text(encoding="utf-8"))
-    notebook = translate(nbformat.read(HERE / f"{name}.ipynb", as_version=4), blocks)
-    made_from = f"notebooks/{name}.ipynb (code) and notebooks/zh/source/{name}.md (text)"
+    notebook = translate(nbformat.read(NOTEBOOKS / f"{name}.ipynb", as_version=4), blocks)
+    made_from = f"notebooks/{name}.ipynb (code) and lectures/source/notebooks_zh/{name}.md (text)"
     first = notebook.cells[0]
     first.source = f"<!-- Made by make notebooks from {made_from}: edit those. -->\n\n{first.source}"
     return notebook
