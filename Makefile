@@ -4,13 +4,14 @@
 RIGHT := import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(or $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c '$(RIGHT)' 2>/dev/null && echo $$python && break; done),python3)
-BIN := .venv/bin
+VENV ?= .venv
+BIN := $(VENV)/bin
 
 # uv installs in seconds what takes pip minutes.
 INSTALL := $(if $(shell command -v uv),uv pip install --python $(BIN)/python,$(BIN)/python -m pip install --disable-pip-version-check)
 
 # An environment remembers its folder: where the checkout was moved, or its Python has gone, all is installed again.
-ifneq ($(shell cat .venv/ready 2>/dev/null; $(BIN)/python -c '$(RIGHT)' 2>/dev/null && echo works),$(CURDIR) works)
+ifneq ($(shell cat $(VENV)/ready 2>/dev/null; $(BIN)/python -c '$(RIGHT)' 2>/dev/null && echo works),$(CURDIR) works)
 ANEW := anew
 endif
 
@@ -23,7 +24,7 @@ EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field l
 .PHONY: notes notebooks jupyter test test-slow soak bench lock canary check format tensorboard screenshots anew
 
 # With flags: make vae ARGS="--epochs 5 --hidden-size 20"
-$(SCRIPTS): .venv/ready
+$(SCRIPTS): $(VENV)/ready
 	$(BIN)/python lecture10_vae/$@.py $(ARGS)
 
 # All of them; amortized_inference measures the VAE in runs/vae.
@@ -32,7 +33,7 @@ lecture: $(SCRIPTS)
 # Past the slides: what papers report, trained anew. Hours; rerun the command to resume.
 
 # Burda et al. 2016, table 1
-paper-iwae: .venv/ready
+paper-iwae: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/iwae.py --logdir runs/paper_iwae/k1
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k1 --epochs 250 --logdir runs/paper_iwae/k5
 	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k5 --epochs 300 --logdir runs/paper_iwae/k5_more
@@ -43,23 +44,23 @@ paper-iwae: .venv/ready
 	$(BIN)/python lecture10_vae/beyond/iwae.py --schedule paper --batch-size 20 --epochs 3280 --logdir runs/paper_iwae/schedule
 
 # Cremer et al. 2018, table 2, on the first of those models
-paper-cremer: .venv/ready
+paper-cremer: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/cremer.py
 
 # Kingma and Welling 2014, figure 2
-paper-aevb: .venv/ready
+paper-aevb: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/aevb.py
 
 # Higgins et al. 2017, Alemi et al. 2018, Sonderby et al. 2016
-paper-beta: .venv/ready
+paper-beta: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/rate_distortion.py
 
 # Blundell et al. 2015, tables 1 and 2
-paper-bbb: .venv/ready
+paper-bbb: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/bayes_by_backprop.py
 
 # A parameter server and two processes that train, on this machine, for two minutes
-cluster: .venv/ready
+cluster: $(VENV)/ready
 	@$(BIN)/python lecture10_vae/beyond/local_cluster.py
 
 # Opens the notes in the browser; they are made already, and need no environment.
@@ -69,7 +70,7 @@ notes:
 
 # The notes and the READMEs, from templates, scripts and what was measured: an hour on two cores, most of it for five
 # seeds. The scripts' runs are in a folder of their own, where none are yet.
-lectures: .venv/authors
+lectures: $(VENV)/authors
 	@test ! -e runs/lectures || { echo "runs/lectures has the runs of an earlier time: move or delete it."; exit 1; }
 	set -e; for script in $(filter-out amortized_inference,$(SCRIPTS)); do \
 		$(BIN)/python lecture10_vae/$$script.py --logdir runs/lectures/$$script; done
@@ -79,20 +80,20 @@ lectures: .venv/authors
 	$(BIN)/python -m lectures.source.build
 
 # What the notes say of more than one seed; a seed that has been measured is kept
-experiments: .venv/ready
+experiments: $(VENV)/ready
 	set -e; for experiment in $(EXPERIMENTS); do $(BIN)/python lecture10_vae/beyond/experiments/$$experiment.py; done
 
 # The notebooks' kernels want test processes that have done nothing else: after other tests, a reply got lost.
 # By worksteal a file's tests stay in one process, which trains what they share once, until another has nothing to do.
-test: .venv/authors
+test: $(VENV)/authors
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal --ignore-glob 'tests/test_notebooks*.py'
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal tests/test_notebooks*.py
 
-test-slow: .venv/authors
+test-slow: $(VENV)/authors
 	$(BIN)/python -m pytest --numprocesses 2 -m slow
 
 # Kills at random moments of what resumes, for some minutes
-soak: .venv/authors
+soak: $(VENV)/authors
 	$(BIN)/python -m pytest tests/soak.py
 
 # Versions of all packages, in uv.lock and constraints.txt, after a change in pyproject.toml; uv must be there
@@ -109,17 +110,17 @@ canary:
 	.venv-canary/bin/python -m pip list | grep -iE '^(tensorflow|tf|numpy)'
 	.venv-canary/bin/python -m pytest --exitfirst tests/test_maintaining.py tests/test_each_batch.py tests/test_vae.py
 
-check: .venv/authors
+check: $(VENV)/authors
 	$(BIN)/python -m ruff format --check
 	$(BIN)/python -m ruff check
 
-format: .venv/authors
+format: $(VENV)/authors
 	$(BIN)/python -m ruff format
 	$(BIN)/python -m ruff check --fix
 
 # Each contender has an environment of its own; they take 3 GB and some minutes, once. Measuring takes about 20 minutes on
 # two cores, which should do nothing else; with another number of rounds: .venv/bin/python benchmarks/run.py --rounds 5
-bench: .venv/authors $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
+bench: $(VENV)/authors $(foreach peer,torch jax keras,benchmarks/.venv-$(peer)/ready)
 	$(BIN)/python benchmarks/run.py
 
 benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
@@ -127,33 +128,33 @@ benchmarks/.venv-%/ready: benchmarks/requirements-%.txt
 	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	touch $@
 
-tensorboard: .venv/ready
+tensorboard: $(VENV)/ready
 	@$(BIN)/python lecture10_vae/show_runs.py
 
 # TensorBoard's pictures in the notes, taken in a real browser: Chromium or Chrome must be there.
-screenshots: .venv/authors
+screenshots: $(VENV)/authors
 	$(BIN)/python -m lectures.source.screenshots
 
 # Runs each notebook from a fresh kernel, keeps what it shows, and makes the Chinese notebooks of that.
-notebooks: .venv/authors
+notebooks: $(VENV)/authors
 	$(BIN)/python -m lectures.source.refresh_notebooks
 	$(BIN)/python -m lectures.source.translate_notebooks
 
-jupyter: .venv/ready
+jupyter: $(VENV)/ready
 	$(BIN)/python -m jupyterlab --LabApp.default_url=/lab/tree/notebooks --KernelManager.transport_encryption=auto \
 		--LabApp.app_settings_dir=$(CURDIR)/notebooks/settings $(if $(filter 0,$(shell id -u)),--allow-root)
 
-.venv/ready: requirements.txt constraints.txt pyproject.toml $(ANEW)
+$(VENV)/ready: requirements.txt constraints.txt pyproject.toml $(ANEW)
 	@$(PYTHON) -c '$(RIGHT)' 2>/dev/null || { echo "Python 3.11, 3.12 or 3.13 with its venv module is needed." \
 		"Install one (Debian, Ubuntu: apt install python3-venv), or name it: make PYTHON=/path/to/python"; exit 1; }
-	@$(BIN)/python -c '$(RIGHT)' 2>/dev/null || $(PYTHON) -m venv --clear .venv
-	@echo "Installing into .venv: about 850 MB to download, one to five minutes, once."
+	@$(BIN)/python -c '$(RIGHT)' 2>/dev/null || $(PYTHON) -m venv --clear $(VENV)
+	@echo "Installing into $(VENV): about 850 MB to download, one to five minutes, once."
 	@$(INSTALL) -r requirements.txt
 	@printf "%s " "$(CURDIR)" > $@
 
 anew:
 
 # What tests and texts need, into the same environment
-.venv/authors: .venv/ready requirements-authors.txt
+$(VENV)/authors: $(VENV)/ready requirements-authors.txt
 	@$(INSTALL) -r requirements-authors.txt
 	@touch $@

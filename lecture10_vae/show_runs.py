@@ -16,6 +16,8 @@ import time
 from pathlib import Path
 from urllib.parse import urlencode
 
+import lecture10_vae  # noqa: F401 (which tells a Python that is not the environment's in one line)
+
 FLAGS = [
     "--host=127.0.0.1",
     "--samples_per_plugin=images=100",  # pictures of so many epochs, where it would keep ten of them

@@ -1,12 +1,18 @@
 """How the house is built, read from its sources: which way imports run, and that a script holds its slides alone."""
 
 import ast
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 PACKAGE = REPOSITORY / "lecture10_vae"
 FILES = sorted(PACKAGE.rglob("*.py"))
-SCRIPTS = sorted({*PACKAGE.glob("[!_]*.py")} - {PACKAGE / "tf1.py", PACKAGE / "each_batch.py"})
+NO_SCRIPTS = {PACKAGE / f"{name}.py" for name in ("tf1", "each_batch", "lecture10_vae")}
+SCRIPTS = sorted({*PACKAGE.glob("[!_]*.py")} - NO_SCRIPTS)
 
 # Each may import itself, and those before it
 LAYERS = ["tf1", "each_batch", "utils", "studies", "pictures", "scripts", "beyond", "outside"]
@@ -36,6 +42,24 @@ def layer(name):
     return parts[0] if parts and parts[0] in LAYERS else "scripts"
 
 
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+def test_python_without_tensorflow_is_told_in_one_line_which_one_to_take(script, tmp_path):
+    """-S keeps what is installed from Python, which so has neither TensorFlow nor NumPy nor this package."""
+    there = tmp_path / "lecture10_vae"
+    there.mkdir()
+    for path in (script, PACKAGE / "lecture10_vae.py"):
+        shutil.copy(path, there)
+    command = [sys.executable, "-S", "-E", str(there / script.name)]
+    for python in (None, tmp_path / ".venv" / "bin" / "python"):  # without an environment, and with one
+        if python:
+            python.parent.mkdir(parents=True)
+            python.touch()
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        (line,) = done.stderr.splitlines()
+        assert (done.returncode, done.stdout) == (1, "")
+        assert (str(python) if python else "requirements.txt") in line
+
+
 def test_imports_run_one_way():
     for path in FILES:
         own = layer(".".join(path.relative_to(REPOSITORY).with_suffix("").parts))
@@ -49,6 +73,7 @@ def test_a_script_imports_no_other_but_slide_7_the_decoder_of_slide_25_and_slide
         ("variational_inference", "lecture10_vae.vae"),
         ("amortized_inference", "lecture10_vae.vae"),
         ("amortized_inference", "lecture10_vae.variational_inference"),
+        ("own_digit", "lecture10_vae.vae"),
     }
 
 
@@ -60,7 +85,7 @@ def test_only_tf1_knows_tensorflow_by_its_own_name():
 
 def test_nothing_happens_at_import_but_tensorflows_loading():
     allowed = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
-    for path in sorted({*FILES} - {PACKAGE / "tf1.py"}):
+    for path in sorted({*FILES} - NO_SCRIPTS):
         docstring, *body = parse(path).body
         assert isinstance(docstring, ast.Expr), path
         for node in body:
@@ -90,5 +115,6 @@ def test_scripts_write_each_step_once_and_know_nothing_of_mini_batches_in_their_
         for build_graph in (node for node in tree.body if getattr(node, "name", "") == "build_graph"):
             assert "batch_size" not in ast.unparse(build_graph)
             assert ast.unparse(build_graph.body[-1]) == "return SimpleNamespace(**locals())"
-    twice, never = ["variational_inference"], ["distributions", "amortized_inference", "show_runs"]  # slide 7 has two
+    twice = ["variational_inference"]  # as slide 7 has two
+    never = ["distributions", "amortized_inference", "show_runs", "own_digit", "pictures_to_idx"]
     assert steps == dict.fromkeys(steps, 1) | dict.fromkeys(twice, 2) | dict.fromkeys(never, 0)

