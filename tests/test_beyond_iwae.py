@@ -44,6 +44,29 @@ def test_weights_and_bounds_are_those_of_the_paper(trained):
     np.testing.assert_allclose(bound, np.log(np.exp(log_weight.astype(float)).mean(axis=0)), rtol=1e-6)
 
 
+def test_doubly_reparameterized_gradient_is_iwaes_in_the_mean_and_less_noisy(small_mnist):
+    images = np.repeat(mnist.binarize(small_mnist["test"].pixels[:1], 0), 100, axis=0)  # a draw each
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = iwae.build_graph(samples=5, code_size=2, hidden_size=5)
+        pairs = iwae.doubly_reparameterize(model)
+        variables = [variable for _, variable in pairs]
+        plain = tf.gradients(-tf.reduce_mean(model.bound), variables)
+        fetches = [[gradient for gradient, _ in pairs], plain]
+        session.run(tf.global_variables_initializer())
+        for start in range(0, 2_000, 20):
+            some = mnist.binarize(small_mnist["train"].pixels[start : start + 20], 0)
+            session.run(model.optimize, {model.images: some})
+        draws = [session.run(fetches, {model.images: images}) for _ in range(300)]
+    of_encoder, noise = sum(variable.name.startswith("encoder") for variable in variables), []
+    for place in range(len(variables)):
+        dreg, iwaes = (np.array([draw[way][place] for draw in draws], np.float64).reshape(300, -1) for way in (0, 1))
+        error = np.sqrt((dreg.var(axis=0) + iwaes.var(axis=0)) / 300)
+        assert (np.abs(dreg.mean(axis=0) - iwaes.mean(axis=0)) < 5 * error + 1e-6).all()
+        noise.append(dreg.var(axis=0).sum() / iwaes.var(axis=0).sum())
+    assert max(noise[:of_encoder]) < 0.9
+    assert noise[of_encoder:] == pytest.approx(np.ones(len(noise) - of_encoder), rel=1e-3)
+
+
 def test_importance_sampling_gives_the_log_likelihood_of_a_grid_and_its_own_error(trained):
     session, model, log_weights, decode, test = trained
     images = test[:90]  # no multiple of those that are weighed at a time

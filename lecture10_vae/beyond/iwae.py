@@ -56,6 +56,23 @@ def weigh(images, prior, posterior, decoder, code):
     return decoder(code).log_prob(images) + prior.log_prob(code) - posterior.log_prob(code)
 
 
+def doubly_reparameterize(model: SimpleNamespace) -> list[tuple[tf.Tensor, tf.Variable]]:
+    """Gradients of the negative bound of k codes, with the variables: the encoder's as Tucker et al. 2018, equation 8.
+
+    The encoder's come through the codes alone, each by its normalized weight squared: in the mean the same gradient,
+    but its noise does not outgrow it as k rises.
+    """
+    means, stddevs = tf.stop_gradient(model.mean), tf.stop_gradient(model.stddev)
+    still = tfd.MultivariateNormalDiag(means, stddevs)
+    log_weight = weigh(model.images, model.prior, still, model.decoder, model.code)  # [k, N]
+    weight = tf.stop_gradient(tf.nn.softmax(log_weight, axis=0))
+    loss = -tf.reduce_mean(tf.reduce_sum(weight * log_weight, axis=0))
+    (slope,) = tf.gradients(loss, [model.code])  # has the weight once
+    of_encoder, of_decoder = (list(part.trainable_variables) for part in (model.encoder, model.decoder))
+    gradients = tf.gradients(model.code, of_encoder, weight[..., tf.newaxis] * slope) + tf.gradients(loss, of_decoder)
+    return list(zip(gradients, of_encoder + of_decoder, strict=True))
+
+
 def build_graph(samples=1, objective="iwae", code_size=50, hidden_size=200, pixel_means=0.5, seed=0) -> SimpleNamespace:
     """The bounds of one and of `samples` codes, as a static graph. Returns everything below by its name."""
     tf.set_random_seed(seed)
@@ -79,7 +96,10 @@ def build_graph(samples=1, objective="iwae", code_size=50, hidden_size=200, pixe
         bound = tf.reduce_logsumexp(log_weight, axis=0) - np.log(samples)  # [N], nats: equation 8
     with tf.name_scope("optimize"):
         optimizer = tf.train.AdamOptimizer(learning_rate, epsilon=1e-4)
-        optimize = optimizer.minimize(-tf.reduce_mean({"iwae": bound, "vae": elbo}[objective]))
+        if objective == "dreg":
+            optimize = optimizer.apply_gradients(doubly_reparameterize(SimpleNamespace(**locals())))
+        else:
+            optimize = optimizer.minimize(-tf.reduce_mean({"iwae": bound, "vae": elbo}[objective]))
     with tf.name_scope("from_prior"):
         from_prior = decoder(prior.sample([1, 40])).mean()[0]  # [40, 28, 28], for visualization
     return SimpleNamespace(**locals())
@@ -108,7 +128,7 @@ def evaluate(session: tf.Session, model: SimpleNamespace, images: np.ndarray) ->
 
 def main(
     samples: int = 1,
-    objective: Literal["iwae", "vae"] = "iwae",
+    objective: Literal["iwae", "vae", "dreg"] = "iwae",
     epochs: int = 1_000,
     batch_size: int = 100,
     learning_rate: float = 1e-3,
@@ -125,7 +145,8 @@ def main(
 
     Args:
         samples: codes for each image, k.
-        objective: what is trained, "iwae" for the bound of k codes together, or "vae" for the mean over k codes.
+        objective: what is trained, "iwae" for the bound of k codes together, "dreg" for the same by the gradient of
+            Tucker et al. 2018, or "vae" for the mean over k codes.
         epochs: passes over the 60,000 training images, binarized anew in each.
         batch_size: images in a mini-batch.
         learning_rate: of Adam, the highest.
@@ -167,7 +188,7 @@ def main(
         numbers = importance.measure(session, model, weigh_batches, *given)
         columns = ["test_log_likelihood_nats", "test_bound_nats", "test_elbo_nats", "active_units"]
         models.print_table({"": numbers}, columns)
-        pictures.draw_iwae(session.run(model.from_prior), {"iwae": "bound", "vae": "elbo"}[objective], run.folder)
+        pictures.draw_iwae(session.run(model.from_prior), "elbo" if objective == "vae" else "bound", run.folder)
         return run.finish(data=train.describe(), **numbers)
 
 
