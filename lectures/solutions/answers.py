@@ -1,82 +1,65 @@
-"""The answers to the exercises: a section's name is that of its solutions' file, an answer's that of its function.
+"""The answers to the exercises, from answers.toml: a section's name is that of its files, an answer's its function's.
 
-The lecture notes print them, and tests/test_solutions.py holds the solutions to them. The notes are made without
-TensorFlow, so that nothing here may need it.
+The notes print the answers, lectures/exercises/check.py judges by them, and tests/test_solutions.py holds the solutions
+to them. The notes are made without TensorFlow, so that nothing here may need it.
 """
 
 import math
-from collections.abc import Callable
+import tomllib
+from pathlib import Path
 from typing import NamedTuple
+
+Words = dict[str, str]  # the same in English, "en", and in Chinese, "zh"
 
 
 class Answer(NamedTuple):
-    """A number to reach; the tolerance, of one digit, covers other seeds and other machines.
+    """A number to reach, a hint, and the numbers that known mistakes lead to.
 
-    Where an answer depends on the seed, the value is the mean over seeds 0 to 4, rounded, and the tolerance is about
-    twice the stddev, or more.
+    The tolerance, of one digit, says what counts as right. Where an answer depends on the seed, the value is the mean
+    over seeds 0 to 4, rounded, and the tolerance more than twice their stddev; else it leaves room for rounding.
     """
 
     value: float
     tolerance: float
-    unit: str = ""
+    unit: str
+    hint: Words
+    mistakes: list[dict]  # each with the mistake's own `value`, and its name in both languages
 
     def __str__(self) -> str:
-        decimals = max(0, -math.floor(math.log10(self.tolerance)))
-        return f"{self.value:.{decimals}f} ± {self.tolerance:.{decimals}f} {self.unit}".rstrip()
+        return f"{self.rounded(self.value)} {self.unit}".rstrip()
 
-    def covers(self, measured: float) -> bool:
-        return abs(measured - self.value) <= self.tolerance
+    def rounded(self, number: float) -> str:
+        """A number with the decimals of the tolerance."""
+        return f"{number:.{max(0, -math.floor(math.log10(self.tolerance)))}f}"
 
+    def covers(self, number: float) -> bool:
+        """Whether a number counts as right."""
+        return abs(number - self.value) <= self.tolerance
 
-ANSWERS = {
-    "lower_bound": {
-        "gap_of_the_prior": Answer(9.03, 0.01, "nats"),
-        "gap_when_twice_as_bent": Answer(0.480, 0.001, "nats"),
-        "gap_with_fifty_samples": Answer(0.100, 0.005, "nats"),
-        "gap_of_mean_field": Answer(0.830, 0.001, "nats"),
-    },
-    "variational_inference": {
-        "price_of_a_code": Answer(4.615, 0.001, "nats"),
-        "won_by_a_hundred_steps": Answer(2, 1, "nats"),
-        "more_lost_on_test_images": Answer(6, 3, "nats"),
-    },
-    "vae": {
-        "bound_without_a_code": Answer(-205.81, 0.01, "nats"),
-        "bound_when_averaged_over_pixels": Answer(-206.3, 0.2, "nats"),
-        "alike_by_code": Answer(94, 2, "%"),
-        "bound_with_a_covariance": Answer(-165, 2, "nats"),
-    },
-    "bayesian_network": {
-        "share_of_the_divergence": Answer(0.459, 0.001, "nats"),
-        "weights_to_spare": Answer(68, 4, "%"),
-        "bound_with_a_better_prior": Answer(-0.400, 0.002, "nats"),
-    },
-    "distributions": {
-        "divergence_the_other_way": Answer(28.07, 0.01, "nats"),
-        "samples_for_one_percent": Answer(794, 6),
-        "ratio_of_stddevs": Answer(4.12, 0.02),
-    },
-    "regression": {
-        "log_prob_of_knowing_nothing": Answer(-9.639, 0.001, "nats"),
-        "log_prob_with_the_best_stddev": Answer(8.1, 0.5, "nats"),
-        "accuracy_with_a_low_floor": Answer(90, 2, "%"),
-    },
-    "classification": {
-        "log_prob_of_one_confidence": Answer(-0.117, 0.001, "nats"),
-        "loss_with_one_hot_labels": Answer(0.329, 0.001, "nats"),
-        "best_temperature": Answer(1.54, 0.05),
-    },
-}
+    def mistake(self, number: float) -> Words | None:
+        """The known mistake that leads to a number; None, too, if a right solution might reach that number."""
+        for mistake in self.mistakes:
+            value = mistake["value"]
+            near = max(self.tolerance * abs(value / self.value), abs(value) / 1_000)
+            if abs(number - value) <= near and abs(value - self.value) > near + self.tolerance:
+                return mistake
+        return None
 
 
-def compare(section: str, functions: dict[str, Callable[[], float]]) -> None:
-    """Runs a section's solutions, out of the functions by name, and prints what each measures beside the answer."""
-    for name, answer in ANSWERS[section].items():
-        shown = f"{name.replace('_', ' '):34s}"
-        try:
-            measured = functions[name]()
-        except NotImplementedError:
-            print(f"{shown}not written yet")
-        else:
-            verdict = "yes" if answer.covers(measured) else "not yet"
-            print(f"{shown}{measured:10.4f}    expected {answer}    {verdict}")
+def read() -> dict[str, dict[str, Answer]]:
+    """The answers by section and name, each with the mistakes that its unit invites beside its own."""
+    sections = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+    usual = sections.pop("usual")
+    return {
+        section: {name: _answer(usual, **fields) for name, fields in of.items()} for section, of in sections.items()
+    }
+
+
+def _answer(usual: dict[str, Words], value: float, tolerance: float, hint: Words, unit="", mistakes=()) -> Answer:
+    invited = {"sign": -value}
+    invited |= {"nats": {"bits": value / math.log(2)}, "%": {"fraction": value / 100}}.get(unit, {})
+    named = [{"value": number, **usual[name]} for name, number in invited.items()]
+    return Answer(value, tolerance, unit, hint, [*mistakes, *named])
+
+
+ANSWERS = read()
