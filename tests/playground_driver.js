@@ -1,5 +1,5 @@
 /* For test_playground.py: runs a text in the page's engine, with weights and noise that are given.
- * node joined.cjs job.json: prints {values, slopes} of the first batch, and {after: weights and values} of all steps. */
+ * node joined.cjs job.json: prints {values, slopes} of the first batch, and {losses, weights} of the steps. */
 
 import { Node, differentiate, run } from "../lectures/source/playground/graph.js";
 import { plainKernels, wasmKernels } from "../lectures/source/playground/kernels.js";
@@ -21,12 +21,13 @@ noisy.forEach((node, i) => {
   node.forward = ({ value }) => value && job.noise[step][i] && value.set(numbers(job.noise[step][i]));
 });
 const data = { pixels: Buffer.from(job.pixels, "base64"), labels: Buffer.from(job.labels, "base64") };
-const chosen = (n) => Array.from({ length: job.program.batch }, (_, i) => n * job.program.batch + i);
+const chosen = (n) => job.order.slice(n * job.program.batch, (n + 1) * job.program.batch);
+const packed = (array) => Buffer.from(Float64Array.from(array).buffer).toString("base64");
 const named = () => {
   const nodes = [...model.names].filter(([, node]) => node instanceof Node && node.value);
-  return Object.fromEntries(nodes.map(([name, { value, shape }]) => [name, { shape: shape.map(Number), value: [...value] }]));
+  return Object.fromEntries(nodes.map(([name, { value, shape }]) => [name, { shape: shape.map(Number), value: packed(value) }]));
 };
-const variables = (what) => Object.fromEntries([...graph.variables].map(([name, node]) => [name, [...(node[what] ?? [])]]));
+const variables = (what) => Object.fromEntries([...graph.variables].map(([name, node]) => [name, node[what] && packed(node[what])]));
 
 const result = {};
 model.feed(data, chosen(0));
@@ -35,7 +36,8 @@ result.values = named();
 if (model.optimizer) {
   differentiate(model.optimizer.loss, model.order, kernels);
   result.slopes = variables("slope");
-  for (step = 0; step < job.steps; step++) result.loss = model.step(data, chosen(step));
+  result.losses = [];
+  for (step = 0; step < job.steps; step++) result.losses.push(model.step(data, chosen(step)));
   result.weights = variables("value");
 }
 console.log(JSON.stringify(result));

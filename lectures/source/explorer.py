@@ -8,9 +8,7 @@ of earlier epochs, which only draw pictures, are in half precision.
 """
 
 import base64
-import graphlib
 import json
-import re
 import tomllib
 from pathlib import Path
 
@@ -23,6 +21,7 @@ from lecture10_vae.pictures.vae import epochs_of_slide_26
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import command_line, mnist
 from lecture10_vae.utils.run import read_flags, restore
+from lectures.source import modules
 
 HERE = Path(__file__).resolve().parent
 PARTS = HERE / "explorer"
@@ -97,21 +96,6 @@ def read_words() -> dict[str, dict[str, str]]:
     return tomllib.loads((PARTS / "words.toml").read_text(encoding="utf-8"))
 
 
-def join_scripts() -> str:
-    """The modules in one script, those first that others import: a page opened from a file may not import."""
-    texts = {path.stem: path.read_text(encoding="utf-8") for path in sorted(PARTS.glob("*.js"))}
-    imports = {name: re.findall(r'^import .* from "\./(\w+)\.js";', text, re.MULTILINE) for name, text in texts.items()}
-    return "\n".join(as_function(name, texts[name]) for name in graphlib.TopologicalSorter(imports).static_order())
-
-
-def as_function(name: str, text: str) -> str:
-    """A module as a constant, its name, with what it exports; what it imports are other such constants."""
-    exports = re.findall(r"^export (?:function|class|const) (\w+)", text, flags=re.MULTILINE)
-    text = re.sub(r'^import (\{[^}]*\}) from "\./(\w+)\.js";', r"const \1 = \2_js;", text, flags=re.MULTILINE)
-    text = re.sub(r"^export ", "", text, flags=re.MULTILINE)
-    return f"const {name}_js = (() => {{\n{text}\nreturn {{ {', '.join(exports)} }};\n}})();\n"
-
-
 def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
     """Makes the page that lets one touch the trained models.
 
@@ -126,7 +110,7 @@ def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
     }
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
     style = (PARTS / "style.css").read_text(encoding="utf-8")
-    page = environment.get_template("page.html").render(style=style, script=join_scripts(), **json_parts)
+    page = environment.get_template("page.html").render(style=style, script=modules.join(PARTS / "main.js"), **json_parts)
     target.write_text(page, encoding="utf-8")
     print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
 

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import jinja2
 
-from lecture10_vae.utils import command_line, mnist, plotting
+from lecture10_vae.utils import command_line, mnist
 from lectures.source import modules
 
 HERE = Path(__file__).resolve().parent
@@ -26,7 +26,16 @@ PARTS = HERE / "playground"
 SCRIPTS = HERE.parents[1] / "lecture10_vae"
 TARGET = HERE.parent / "playground.html"
 TRAIN, TEST = 10_000, 1_000  # images in the page: the first of each part
-COMPILE = "clang --target=wasm32 -O3 -msimd128 -nostdlib -fno-builtin -Wl,--no-entry -Wl,--import-memory".split()
+COMPILE = [
+    "clang",
+    "--target=wasm32",
+    "-O3",
+    "-msimd128",
+    "-nostdlib",
+    "-fno-builtin",
+    "-Wl,--no-entry",
+    "-Wl,--import-memory",
+]
 COMPILE += ["-Wl,--export=__heap_base", "-Wl,--strip-all"]
 
 Edit = list[tuple[str, str]]  # what is replaced in the code, and by what
@@ -42,15 +51,21 @@ class Program:
         script: its name.
         view: what the page draws of it.
         own: the names of the script's own numbers, means of which its `evaluate` prints.
-        measure: the slide's measures of whatever the code has become, in lines of its own.
+        numbers: the names of the slide's measures whose means are shown.
+        measure: those measures, of whatever the code has become, in lines of the page's own.
+        curve: the measure that is drawn as a curve, with its least and most.
         edits: by name, for the page's buttons.
+        limit: images to train on, or sets of samples to draw, before the reader asks for more.
     """
 
     script: str
     view: str
     own: list[str]
+    numbers: list[str]
     measure: str
+    curve: tuple[str, float, float]
     edits: dict[str, Edit] = field(default_factory=dict)
+    limit: int = 60_000
 
     @property
     def path(self) -> Path:
@@ -89,17 +104,20 @@ PROGRAMS = {
         "distributions",
         "gaussians",
         ["log_prob", "kl"],
+        ["kl"],
         """
 mean, stddev, sample = dist.mean(), dist.stddev(), dist.sample()
 other_mean, other_stddev = other.mean(), other.stddev()
 log_ratio = dist.log_prob(sample) - other.log_prob(sample)
 kl = tfd.kl_divergence(dist, other)
 """,
+        ("log_ratio", 0, 8),
         {"half-as-wide": [("tf.ones_like(stddev))", "0.5 * tf.ones_like(stddev))")]},
     ),
     "slides-17-18": Program(
         "regression",
         "classes",
+        ["log_prob", "squared_error"],
         ["log_prob", "squared_error"],
         """
 answer = network(inputs).mean()
@@ -107,6 +125,7 @@ one_hot = tf.one_hot(digit, 10)
 squared_error = tf.reduce_sum((one_hot - answer) ** 2, axis=1)
 log_prob = tfd.MultivariateNormalDiag(answer, tf.ones_like(answer)).log_prob(one_hot)
 """,
+        ("accuracy", 0.5, 1),
         {
             "learn-stddev": [
                 (
@@ -120,22 +139,26 @@ log_prob = tfd.MultivariateNormalDiag(answer, tf.ones_like(answer)).log_prob(one
         "classification",
         "classes",
         ["log_prob"],
+        ["log_prob"],
         """
 answer = network(inputs).probs_parameter()
 log_prob = network(inputs).log_prob(label)
 """,
+        ("accuracy", 0.5, 1),
         {"no-hidden-layer": [("logit = tf.layers.dense(hidden, 10", "logit = tf.layers.dense(inputs, 10")]},
     ),
     "slides-22-26": Program(
         "vae",
         "codes",
         ["elbo", "reconstruction", "kl"],
+        ["bound", "reconstruction", "kl"],
         """
 mean, stddev = posterior.mean(), posterior.stddev()
 reconstruction = decoder(posterior.sample()).log_prob(images)
 kl = tfd.kl_divergence(posterior, tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(mean)))
 bound = reconstruction - kl
 """,
+        ("bound", -260, -150),
         {
             "four-kl": [(ELBO, ELBO.replace("kl,", "4 * kl,"))],
             "no-kl": [(ELBO, "    elbo = reconstruction  # [N], nats\n")],
@@ -172,6 +195,7 @@ bound = reconstruction - kl
         "bayesian_network",
         "weights",
         ["elbo", "log_prob", "kl"],
+        ["log_prob", "kl"],
         """
 dist, posterior, prior = network(images)
 answer = dist.probs_parameter()
@@ -180,6 +204,7 @@ kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / 60_000
 bound = log_prob - kl
 weight_mean, weight_stddev = posterior.mean(), posterior.stddev()
 """,
+        ("accuracy", 0.2, 1),
     ),
 }
 LOGIT = "logit = tf.matmul(images, posterior.sample()) + bias  # no relu: ten negative logits have no gradient"
@@ -190,6 +215,7 @@ WIDE = (
     'tf.get_variable("stddev", [images.shape[1], num_classes], initializer=small)',
     'tf.get_variable("stddev", [images.shape[1], num_classes])',
 )
+PROGRAMS["slides-13-16"].limit, PROGRAMS["slides-27-29"].limit = 1_000, 900_000
 PROGRAMS["slides-27-29"].edits = {"relu": [RELU], "mean-of-kl": [MEAN], "as-printed": [RELU, MEAN, WIDE]}
 
 
@@ -205,6 +231,9 @@ def describe(program: Program) -> dict:
         "view": program.view,
         "batch": program.batch,
         "own": program.own,
+        "numbers": program.numbers,
+        "curve": dict(zip(("curve", "least", "most"), program.curve, strict=True)),
+        "limit": program.limit,
         "measure": program.measure,
         "text": program.text,
         "code": program.code,
@@ -241,12 +270,12 @@ def main(target: Path = TARGET) -> None:
         "kernels": base64.b64encode((PARTS / "kernels.wasm").read_bytes()).decode("ascii"),
         "worker": modules.join(PARTS / "worker.js"),
     }
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader([PARTS, HERE / "explorer"]), undefined=jinja2.StrictUndefined
-    )
-    page = environment.get_template("playground.html").render(
+    style = "".join((folder / "style.css").read_text(encoding="utf-8") for folder in (HERE / "explorer", PARTS))
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
+    page = environment.get_template("page.html").render(
+        style=style,
         script=modules.join(PARTS / "page_main.js"),
-        colors=plotting.DIGIT_COLORS,
+        names=list(PROGRAMS),
         **{name: as_json(part) for name, part in parts.items()},
     )
     target.write_text(page, encoding="utf-8")

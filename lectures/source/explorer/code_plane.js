@@ -1,17 +1,16 @@
 /* Part 1, slides 22-26: the plane of codes, what the decoder makes of each, and how both came about. */
 
 import { Random, unpack } from "./numbers.js";
-import { announce, byId, calm, color, inNextFrame, number, point, recorded, whenRedrawn, word } from "./page.js";
+import { announce, byId, calm, color, inNextFrame, number, point, whenRedrawn, word } from "./page.js";
+import { recorded } from "./recorded.js";
 import { label, Plane, showImages } from "./canvas.js";
-import { HALF_MASS } from "./gaussian.js";
+import { paintCloud, paintPrior } from "./cloud.js";
 import { Decoder } from "./vae.js";
 
 const HALF = 4.6; // of the plane that is shown
 const ON_LINE = 11; // images
 const SAMPLES = 10;
-const GLYPH = 10; // pixels
 const NAME = 26; // pixels, of a digit's name at its codes
-const HUES = ["blue", "orange", "green", "purple", "brown"]; // the digit itself tells which of two has it
 
 const labels = unpack(recorded.vae.labels);
 
@@ -86,40 +85,9 @@ function showAll() {
   plane.request();
 }
 
-/** The ten digits in a colour each, to stamp thousands of. */
-function makeStamps(scale) {
-  return Array.from({ length: 10 }, (_, digit) => {
-    const stamp = document.createElement("canvas");
-    stamp.width = stamp.height = Math.ceil(GLYPH * 1.4 * scale);
-    const context = stamp.getContext("2d");
-    context.scale(scale, scale);
-    Object.assign(context, { textAlign: "center", textBaseline: "middle", fillStyle: color(HUES[digit % 5]) });
-    context.font = `600 ${GLYPH}px ui-sans-serif, system-ui, sans-serif`;
-    context.fillText(digit, GLYPH * 0.7, GLYPH * 0.75);
-    return stamp;
-  });
-}
-
-/** Every code as the digit that its image shows, on a canvas of its own. */
-function paintCloud() {
-  const { scale } = plane.chart;
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.round(plane.size * scale);
-  const context = canvas.getContext("2d");
-  const stamps = makeStamps(scale);
-  state.codes.forEach((code, n) => {
-    const digit = labels[n];
-    context.globalAlpha = state.chosen === null ? 0.75 : state.chosen === digit ? 1 : 0.08;
-    const [x, y] = plane.toPixels(code);
-    const stamp = stamps[digit];
-    context.drawImage(stamp, Math.round(x * scale - stamp.width / 2), Math.round(y * scale - stamp.height / 2));
-  });
-  return canvas;
-}
-
 function paintPlane(context) {
-  paintPrior(context);
-  if (!cloud) [cloud, names] = [paintCloud(), namePlaces()];
+  paintPrior(context, plane);
+  if (!cloud) [cloud, names] = [paintCloud(plane, state.codes, labels, state.chosen), namePlaces()];
   context.drawImage(cloud, 0, 0, plane.size, plane.size);
   names.forEach((place, digit) => {
     if (state.chosen === null || state.chosen === digit) label(context, digit, ...place, { size: NAME });
@@ -130,18 +98,6 @@ function paintPlane(context) {
   context.stroke();
   alongLine().forEach((code) => plane.dot(context, code, 3, "ink"));
   state.samples.forEach((code) => paintSample(context, plane.toPixels(code)));
-}
-
-/** Circles that hold half, and 99 percent, of the prior's mass. */
-function paintPrior(context) {
-  Object.assign(context, { strokeStyle: color("soft"), lineWidth: 1.5 });
-  context.setLineDash([3, 5]);
-  for (const radius of [HALF_MASS, Math.sqrt(-2 * Math.log(0.01))]) {
-    context.beginPath();
-    context.arc(...plane.toPixels([0, 0]), radius * plane.unit, 0, 2 * Math.PI);
-    context.stroke();
-  }
-  context.setLineDash([]);
 }
 
 /** Where the digits' names are written, in pixels: at their codes, but pushed off one another. */
@@ -252,7 +208,7 @@ function makeLegend(list) {
   for (let digit = 0; digit < 10; digit++) {
     const button = document.createElement("button");
     button.textContent = digit;
-    button.style.setProperty("--hue", `var(--${HUES[digit % 5]})`);
+    button.style.setProperty("--hue", `var(--digit-${digit})`);
     whenRedrawn(() => button.setAttribute("aria-label", word("plane.only", { digit })));
     button.addEventListener("click", () => {
       state.chosen = state.chosen === digit ? null : digit;

@@ -2,7 +2,8 @@
 
 import { place, squareRule } from "./gaussian.js";
 import { Random, unpack } from "./numbers.js";
-import { atRest, byId, color, inNextFrame, number, recorded, whenRedrawn, word } from "./page.js";
+import { atRest, byId, color, inNextFrame, number, whenRedrawn, word } from "./page.js";
+import { recorded } from "./recorded.js";
 import { Chart, Plane, fillStriped, multiples, niceStep, shade, showImages, write } from "./canvas.js";
 import { CodeGrid, bestGaussian, heightOf, levelsFor } from "./posterior.js";
 import { Encoder, Inference, measureBound } from "./vae.js";

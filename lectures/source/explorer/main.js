@@ -1,6 +1,7 @@
 /* Starts the four parts, and lends what they compute to tests and to the curious, as window.explorer. */
 
-import { byId, recorded, startLanguage, whenRedrawn, word } from "./page.js";
+import { byId, startLanguage, whenRedrawn, word } from "./page.js";
+import { recorded } from "./recorded.js";
 import { EPOCHS, decoder, moveTo, startCodePlane } from "./code_plane.js";
 import { RULES, encoder, grid, startEncode } from "./encode.js";
 import { Inference, measureBound } from "./vae.js";
@@ -10,11 +11,13 @@ import { startBound } from "./bound.js";
 import { network, startWeights } from "./weights.js";
 import { splitEntropy } from "./bayesian_network.js";
 import { inkOf, toMnist } from "./drawing.js";
-import { digit, pick } from "./pad.js";
+import { digit, offerImages, pick } from "./pad.js";
+import { unpack } from "./numbers.js";
 
 const { vae_epochs, bayesian_network_epochs: bnn_epochs, seeds } = recorded.about;
 
 startLanguage();
+offerImages(unpack(recorded.images.pixels), recorded.images.labels);
 whenRedrawn(() => (byId("lead").textContent = word("lead", { vae_epochs, bnn_epochs, seed: seeds.vae })));
 startCodePlane();
 startEncode();

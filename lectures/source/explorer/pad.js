@@ -1,25 +1,25 @@
 /* The digit that parts 2 and 4 look at, and the pads on which it is drawn. */
 
 import { inPlace, inkLine, inkOf, PAD, SIDE, toMnist } from "./drawing.js";
-import { Random, clamp, unpack } from "./numbers.js";
-import { announce, byId, color, recorded, whenRedrawn, word } from "./page.js";
+import { Random, clamp } from "./numbers.js";
+import { announce, color, whenRedrawn, word } from "./page.js";
 import { Chart, channels, showImages } from "./canvas.js";
 
-const { pixels, labels } = recorded.images;
-const bytes = unpack(pixels);
+let testImages = []; // to pick from: {image: [784] in [0, 1] as float32 has them, label}
 
-/** The test images to pick from, [784] in [0, 1] as float32 has them, and their labels. */
-export const TEST_IMAGES = labels.map((label, n) => {
-  const image = Float64Array.from(bytes.subarray(n * SIDE * SIDE, (n + 1) * SIDE * SIDE), (byte) =>
-    Math.fround(byte / 255),
-  );
-  return { image, label };
-});
+/** Takes test images to pick from: their pixels, a byte each, and their labels. */
+export function offerImages(pixels, labels) {
+  testImages = labels.map((label, n) => {
+    const own = pixels.subarray(n * SIDE * SIDE, (n + 1) * SIDE * SIDE);
+    return { image: Float64Array.from(own, (byte) => Math.fround(byte / 255)), label };
+  });
+}
 
 /** What is drawn: strokes, over an image or over nothing. */
 class Digit {
   constructor() {
     this.watchers = [];
+    this.penDown = false;
     this.clear();
   }
 
@@ -33,17 +33,26 @@ class Digit {
     this.changed();
   }
 
-  /** Begins a stroke at a point in [0, 1]^2, or goes on with it. */
+  /** Begins a stroke at a point in [0, 1]^2, goes on with it through others, or ends it. */
   begin(start) {
+    this.penDown = true;
     this.strokes.push([start]);
     inkLine(this.ink, start, start);
     this.changed();
   }
 
-  extend(end) {
+  extend(points) {
     const stroke = this.strokes.at(-1);
-    inkLine(this.ink, stroke.at(-1), end);
-    stroke.push(end);
+    for (const point of points) {
+      inkLine(this.ink, stroke.at(-1), point);
+      stroke.push(point);
+    }
+    this.changed();
+  }
+
+  end() {
+    if (!this.penDown) return;
+    this.penDown = false;
     this.changed();
   }
 
@@ -76,7 +85,7 @@ const next = Array(10).fill(0); // which test image of each digit comes next
 
 /** Shows a test image of a class: the next one, or the one that is asked for. */
 export function pick(label, turn = next[label]) {
-  const some = TEST_IMAGES.filter((one) => one.label === label);
+  const some = testImages.filter((one) => one.label === label);
   next[label] = (turn + 1) % some.length;
   digit.show(some[turn].image, { key: "digit.test", values: { label, turn: turn + 1, count: some.length } });
 }
@@ -119,7 +128,7 @@ export class Pad {
     this.chart = new Chart(this.canvas, (context, width) => this.paint(context, width));
     this.canvas.addEventListener("pointerdown", (event) => this.take(event));
     this.canvas.addEventListener("pointermove", (event) => this.drawn && this.follow(event));
-    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => (this.drawn = false));
+    for (const end of ["pointerup", "pointercancel"]) this.canvas.addEventListener(end, () => this.lift());
     this.canvas.addEventListener("keydown", (event) => this.press(event));
     this.canvas.addEventListener("blur", () => this.lift());
     box.querySelector(".clear").addEventListener("click", () => digit.clear());
@@ -151,12 +160,16 @@ export class Pad {
     digit.begin(this.toPoint(event));
   }
 
+  /** All places that the pen went through, of which the browser tells once a frame. */
   follow(event) {
-    digit.extend(this.toPoint(event));
+    const events = event.getCoalescedEvents?.() ?? [];
+    digit.extend((events.length ? events : [event]).map((one) => this.toPoint(one)));
   }
 
   lift() {
+    this.drawn = false;
     Object.assign(this.pen, { down: false, shown: false });
+    digit.end();
     this.chart.request();
   }
 
@@ -166,7 +179,7 @@ export class Pad {
     event.preventDefault();
     if (event.key === "Delete") digit.clear();
     if (event.key === " ") this.pen.down = !this.pen.down;
-    if (event.key === " " && this.pen.down) digit.begin(this.pen.place);
+    if (event.key === " ") this.pen.down ? digit.begin(this.pen.place) : digit.end();
     if (arrow) this.movePen(arrow);
     this.pen.shown = true;
     this.chart.request();
@@ -174,7 +187,7 @@ export class Pad {
 
   movePen(arrow) {
     this.pen.place = this.pen.place.map((value, i) => clamp(value + 0.04 * arrow[i], 0, 1));
-    if (this.pen.down) digit.extend(this.pen.place);
+    if (this.pen.down) digit.extend([this.pen.place]);
   }
 
   paint(context, size) {
@@ -217,8 +230,8 @@ function showInk(canvas, ink) {
 
 /** Says under the pads what they show. */
 export function describeDigit() {
-  for (const id of ["encode-digit", "weights-digit"]) {
-    byId(id).textContent = digit.empty ? word("digit.none") : word(digit.named.key, digit.named.values);
+  for (const element of document.querySelectorAll("[data-digit]")) {
+    element.textContent = digit.empty ? word("digit.none") : word(digit.named.key, digit.named.values);
   }
 }
 

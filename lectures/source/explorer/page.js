@@ -2,8 +2,6 @@
 
 const words = JSON.parse(document.getElementById("words").textContent);
 
-/** What explorer.py has recorded of the runs. */
-export const recorded = JSON.parse(document.getElementById("recorded").textContent);
 const redraws = [];
 let language = "en";
 let colors = {};
@@ -12,6 +10,9 @@ let colors = {};
 export function word(key, values = {}) {
   return words[key][language].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
+
+/** Text as HTML shows it. */
+export const escape = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
 
 /** Calls a function now, and whenever language or theme have changed. */
 export function whenRedrawn(draw) {

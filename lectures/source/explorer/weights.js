@@ -1,7 +1,8 @@
 /* Part 4, slides 11 and 27-29: a digit through twenty draws of weights, and entropy in its two parts. */
 
 import { clamp, unpack } from "./numbers.js";
-import { byId, color, inNextFrame, number, recorded, whenRedrawn, word } from "./page.js";
+import { byId, color, inNextFrame, number, whenRedrawn, word } from "./page.js";
+import { recorded } from "./recorded.js";
 import { Chart, fillStriped, write } from "./canvas.js";
 import { CHANGES, Pad, announceNumbers, describeDigit, digit } from "./pad.js";
 import { BayesianNetwork, splitEntropy } from "./bayesian_network.js";

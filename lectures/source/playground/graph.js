@@ -123,7 +123,7 @@ function places(from, to) {
 
 const OUTCOMES = { comparison: "bool", float: "float32" };
 
-/** f of each element of one to three arrays; slopes[i](a, b, c, result) is its derivative by the i-th. */
+/** f of each element of one to three arrays; slopes[i](inputs..., result) is its derivative by the i-th. */
 function elementwise(f, slopes, kind) {
   return (...values) => {
     const like = values.find((value) => value instanceof Node)?.dtype;
@@ -131,19 +131,24 @@ function elementwise(f, slopes, kind) {
     const dtypes = inputs.filter((input) => input.dtype !== "bool").map((input) => input.dtype);
     if (new Set(dtypes).size > 1) throw Error(`TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
     const shape = inputs.map((input) => input.shape).reduce(broadcast);
-    const [p, q = p, r = p] = inputs.map((input) => (sameShape(input.shape, shape) ? null : places(input.shape, shape)));
-    const [a, b = a, c = a] = inputs;
+    const at = inputs.map((input) => (sameShape(input.shape, shape) ? null : places(input.shape, shape)));
+    const plain = at.every((places) => places === null);
+    const [p, q, r] = at.map((places) => places ?? range(plain ? 0 : sizeOf(shape)));
+    const [a, b, c] = inputs;
     const forward = ({ value, size }) => {
-      const [x, y, z] = [a.value, b.value, c.value];
-      for (let i = 0; i < size; i++) value[i] = f(x[p ? p[i] : i], y[q ? q[i] : i], z[r ? r[i] : i]);
+      const [x, y, z] = [a.value, b?.value, c?.value];
+      if (plain && !y) for (let i = 0; i < size; i++) value[i] = f(x[i]);
+      else if (plain && !z) for (let i = 0; i < size; i++) value[i] = f(x[i], y[i]);
+      else for (let i = 0; i < size; i++) value[i] = f(x[p[i]], y[q[i]], z?.[r[i]]);
     };
     const backward = ({ value, slope, size }) => {
-      const [x, y, z] = [a.value, b.value, c.value];
+      const [x, y, z] = [a.value, b?.value, c?.value];
       inputs.forEach((input, j) => {
         if (!input.learns) return;
-        const [at, to, derivative] = [[p, q, r][j], input.slope, slopes[j]];
-        for (let i = 0; i < size; i++)
-          to[at ? at[i] : i] += slope[i] * derivative(x[p ? p[i] : i], y[q ? q[i] : i], z[r ? r[i] : i], value[i]);
+        const [to, places, derivative] = [input.slope, at[j], slopes[j]];
+        if (plain && !y) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], value[i]);
+        else if (plain && !z) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], y[i], value[i]);
+        else for (let i = 0; i < size; i++) to[places ? places[i] : i] += slope[i] * derivative(x[p[i]], y[q[i]], z ? z[r[i]] : value[i]);
       });
     };
     return new Node(shape, inputs, { forward, backward, dtype: OUTCOMES[kind] ?? dtypes[0] });
@@ -160,24 +165,24 @@ export const operations = {
   divide: elementwise((a, b) => a / b, [(a, b) => 1 / b, (a, b) => -a / (b * b)]),
   floordiv: elementwise((a, b) => Math.floor(a / b), [flat, flat]),
   mod: elementwise((a, b) => a - b * Math.floor(a / b), [() => 1, (a, b) => -Math.floor(a / b)]),
-  pow: elementwise((a, b) => a ** b, [(a, b) => (b === 0 ? 0 : b * a ** (b - 1)), (a, b, _, y) => (a > 0 ? y * Math.log(a) : 0)]),
+  pow: elementwise((a, b) => a ** b, [(a, b) => (b === 0 ? 0 : b * a ** (b - 1)), (a, b, y) => (a > 0 ? y * Math.log(a) : 0)]),
   maximum: elementwise((a, b) => (a >= b ? a : b), [(a, b) => Number(a >= b), (a, b) => Number(a < b)]),
   minimum: elementwise((a, b) => (a <= b ? a : b), [(a, b) => Number(a <= b), (a, b) => Number(a > b)]),
   negative: elementwise((a) => -a, [() => -1]),
-  exp: elementwise(Math.exp, [(a, b, c, y) => y]),
+  exp: elementwise(Math.exp, [(a, y) => y]),
   log: elementwise(Math.log, [(a) => 1 / a]),
   log1p: elementwise(Math.log1p, [(a) => 1 / (1 + a)]),
   abs: elementwise(Math.abs, [Math.sign]),
   sign: elementwise(Math.sign, [flat]),
   square: elementwise((a) => a * a, [(a) => 2 * a]),
-  sqrt: elementwise(Math.sqrt, [(a, b, c, y) => 0.5 / y]),
+  sqrt: elementwise(Math.sqrt, [(a, y) => 0.5 / y]),
   sin: elementwise(Math.sin, [Math.cos]),
   cos: elementwise(Math.cos, [(a) => -Math.sin(a)]),
-  tanh: elementwise(Math.tanh, [(a, b, c, y) => 1 - y * y]),
-  sigmoid: elementwise(logistic, [(a, b, c, y) => y * (1 - y)]),
+  tanh: elementwise(Math.tanh, [(a, y) => 1 - y * y]),
+  sigmoid: elementwise(logistic, [(a, y) => y * (1 - y)]),
   relu: elementwise((a) => (a > 0 ? a : 0), [(a) => Number(a > 0)]),
   leaky_relu: elementwise((a) => (a > 0 ? a : 0.2 * a), [(a) => (a > 0 ? 1 : 0.2)]),
-  elu: elementwise((a) => (a > 0 ? a : Math.expm1(a)), [(a, b, c, y) => (a > 0 ? 1 : y + 1)]),
+  elu: elementwise((a) => (a > 0 ? a : Math.expm1(a)), [(a, y) => (a > 0 ? 1 : y + 1)]),
   softplus: elementwise((a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))), [logistic]),
   where: elementwise((a, b, c) => (a ? b : c), [flat, (a) => Number(a !== 0), (a) => Number(a === 0)]),
   equal: compare((a, b) => a === b),

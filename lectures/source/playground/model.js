@@ -106,6 +106,19 @@ export class Model {
     return this.images.value;
   }
 
+  /** What the model makes of one image [784]: Q(z|x) and its mean decoded, or the ten outputs. */
+  look(image) {
+    const { batch } = this.program;
+    this.feed({ pixels: image.map((pixel) => 255 * pixel), labels: [0] }, Array(batch).fill(0));
+    g.run(this.measured, this.kernels);
+    const first = (name) => [...(this.slide.get(name)?.value.subarray(0, +this.slide.get(name).shape.at(-1)) ?? [])];
+    const [mean, stddev, answer] = ["mean", "stddev", "answer"].map(first);
+    if (!this.images) return { answer };
+    const codes = new Float32Array(this.codes.size);
+    codes.set(mean);
+    return { mean, stddev, decoded: this.decode(codes).slice(0, 784) };
+  }
+
   /** What print() was given, as it reads now: a tensor by its shape and first values, for the images fed last. */
   print() {
     g.run(this.printed, this.kernels);

@@ -1,0 +1,49 @@
+/* Codes on the plane, each written as the digit that its image shows, in ten colours as in slide 26's picture. */
+
+import { HALF_MASS } from "./gaussian.js";
+import { color } from "./page.js";
+
+const GLYPH = 10; // pixels
+
+/** The ten digits in a colour each, to stamp thousands of. */
+function makeStamps(scale) {
+  return Array.from({ length: 10 }, (_, digit) => {
+    const stamp = document.createElement("canvas");
+    stamp.width = stamp.height = Math.ceil(GLYPH * 1.4 * scale);
+    const context = stamp.getContext("2d");
+    context.scale(scale, scale);
+    Object.assign(context, { textAlign: "center", textBaseline: "middle", fillStyle: color(`digit-${digit}`) });
+    context.font = `600 ${GLYPH}px ui-sans-serif, system-ui, sans-serif`;
+    context.fillText(digit, GLYPH * 0.7, GLYPH * 0.75);
+    return stamp;
+  });
+}
+
+/** Every code [2] as its label, on a canvas of its own; of a chosen digit the others are faint. */
+export function paintCloud(plane, codes, labels, chosen = null) {
+  const { scale } = plane.chart;
+  const canvas = document.createElement("canvas");
+  canvas.width = canvas.height = Math.round(plane.size * scale);
+  const context = canvas.getContext("2d");
+  const stamps = makeStamps(scale);
+  codes.forEach((code, n) => {
+    const digit = labels[n];
+    context.globalAlpha = chosen === null ? 0.75 : chosen === digit ? 1 : 0.08;
+    const [x, y] = plane.toPixels(code);
+    const stamp = stamps[digit];
+    context.drawImage(stamp, Math.round(x * scale - stamp.width / 2), Math.round(y * scale - stamp.height / 2));
+  });
+  return canvas;
+}
+
+/** Circles that hold half, and 99 percent, of the prior's mass. */
+export function paintPrior(context, plane) {
+  Object.assign(context, { strokeStyle: color("soft"), lineWidth: 1.5 });
+  context.setLineDash([3, 5]);
+  for (const radius of [HALF_MASS, Math.sqrt(-2 * Math.log(0.01))]) {
+    context.beginPath();
+    context.arc(...plane.toPixels([0, 0]), radius * plane.unit, 0, 2 * Math.PI);
+    context.stroke();
+  }
+  context.setLineDash([]);
+}

@@ -1,0 +1,60 @@
+/* The code, as text that can be edited: colours behind a transparent text area, and marks on lines. */
+
+import { escape } from "../explorer/page.js";
+
+const PARTS = /(#.*)|("""[^]*?"""|"[^"\n]*"|'[^'\n]*')|\b(def|return|with|as|if|elif|else|for|in|not|and|or|is|None|True|False)\b/g;
+
+export class Editor {
+  /** changed() is called at each edit of the reader's; run() at Ctrl+Enter. */
+  constructor(box, { changed, run }) {
+    [this.area, this.sheet] = [box.querySelector("textarea"), box.querySelector("pre")];
+    this.marks = { original: new Set(), error: null };
+    this.area.addEventListener("input", () => {
+      this.marks.error = null;
+      this.paint();
+      changed();
+    });
+    this.area.addEventListener("keydown", (event) => {
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), run();
+      else if (event.key === "Enter") event.preventDefault(), this.breakLine();
+    });
+  }
+
+  get text() {
+    return this.area.value;
+  }
+
+  /** Shows a text; lines that the original lacks are marked as edited. */
+  show(text, original) {
+    this.marks = { original: new Set(original.split("\n")), error: null };
+    this.area.value = text;
+    this.paint();
+  }
+
+  markError(line) {
+    this.marks.error = line;
+    this.paint();
+  }
+
+  /** A new line begins where the one before did, and four places further on after a colon. */
+  breakLine() {
+    const { selectionStart: at } = this.area;
+    const line = this.text.slice(0, at).split("\n").at(-1);
+    const indent = line.match(/^ */)[0] + (/:\s*(#.*)?$/.test(line) ? "    " : "");
+    this.area.setRangeText(`\n${indent}`, at, this.area.selectionEnd, "end");
+    this.area.dispatchEvent(new Event("input"));
+  }
+
+  paint() {
+    const coloured = escape(this.text).replace(PARTS, (all, comment, string) => {
+      const kind = comment ? "comment" : string ? "string" : "keyword";
+      return all.split("\n").map((part) => `<span class="${kind}">${part}</span>`).join("\n");
+    });
+    const plain = this.text.split("\n");
+    const line = (html, n) => {
+      const kinds = [!this.marks.original.has(plain[n]) && "edited", this.marks.error === n + 1 && "wrong"].filter(Boolean);
+      return `<span class="line ${kinds.join(" ")}">${html}\n</span>`;
+    };
+    this.sheet.innerHTML = coloured.split("\n").map(line).join("");
+  }
+}

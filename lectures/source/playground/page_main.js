@@ -1,0 +1,195 @@
+/* The page: which slides are shown, the reader's text, its run beside the slide's own, and what is said of both. */
+
+import { Editor } from "./editor.js";
+import { Run } from "./run.js";
+import { showBars, showRun, startViews } from "./views.js";
+import { showImages } from "../explorer/canvas.js";
+import { atRest, announce, byId, escape, inNextFrame, number, startLanguage, whenRedrawn, word } from "../explorer/page.js";
+import { Pad, describeDigit, digit, offerImages } from "../explorer/pad.js";
+import { readPicture } from "../explorer/picture.js";
+
+const programs = JSON.parse(byId("programs").textContent);
+const packed = JSON.parse(byId("data").textContent);
+const state = { name: null, data: null, slide: null, edit: null };
+const program = () => programs[state.name];
+const shown = () => state.edit ?? state.slide;
+
+/** Bytes from base64 of what was deflated, and back. */
+const through = async (bytes, stream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+const fromBase64 = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+const inflate = (text) => through(fromBase64(text), new DecompressionStream("deflate"));
+async function deflate(text) {
+  const bytes = await through(new TextEncoder().encode(text), new CompressionStream("deflate"));
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+}
+
+const editor = new Editor(byId("editor"), { changed: atRest(() => train(), 700), run: () => train(true) });
+
+/** Trains the text from scratch, in place of what was there; the slide's own text just shows the slide's run. */
+function train(again = false) {
+  const { text } = editor;
+  if (text === shown()?.text && !again && !shown().error) return;
+  state.edit?.stop();
+  state.edit = null;
+  if (text !== program().code) state.edit = new Run(text, program(), state.data, told);
+  else if (again || !state.slide?.worker) trainSlide();
+  showEdits();
+  show();
+}
+
+function trainSlide() {
+  state.slide?.stop();
+  state.slide = new Run(program().code, program(), state.data, told);
+}
+
+function told(run) {
+  if (run !== state.edit && run !== state.slide) return;
+  if (run === shown() && run.error) editor.markError(run.line);
+  inNextFrame(show);
+  if (run === shown() && run.last && !digit.empty && !run.asked) run.asked = run.look(digit.image) ?? true;
+}
+
+/** Shows the slides of a name, their own text or another. */
+async function open(name, text = programs[name].code) {
+  if (name !== state.name) {
+    for (const run of [state.slide, state.edit]) run?.stop();
+    Object.assign(state, { name, slide: null, edit: null });
+    trainSlide();
+  }
+  editor.show(text, program().code);
+  for (const link of document.querySelectorAll("nav a")) link.setAttribute("aria-current", link.hash === `#${name}`);
+  describe();
+  train();
+}
+
+/** What the address asks for: #slides-22-26, with &edit= a button's name, or &text= a reader's own. */
+async function openAddress() {
+  const [name, ...rest] = location.hash.slice(1).split("&");
+  const options = new URLSearchParams(rest.join("&"));
+  const known = programs[name] ? name : "slides-22-26";
+  const own = options.get("text") && new TextDecoder().decode(await inflate(options.get("text")).catch(() => new Uint8Array()));
+  open(known, own || programs[known].edits[options.get("edit")]);
+}
+
+/** The buttons for edits, in the reader's language. */
+function describe() {
+  const buttons = ["slide", ...Object.keys(program().edits)].map((name) => {
+    const button = Object.assign(document.createElement("button"), { textContent: word(`edit.${name}`), name });
+    button.addEventListener("click", () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`));
+    return button;
+  });
+  byId("edits").replaceChildren(...buttons);
+  byId("curve-caption").innerHTML = word(`curve.${program().curve.curve}`);
+  byId("script").textContent = `${program().script}.py`;
+  showEdits();
+}
+
+/** Which edit the text is, the lines that it changes, and what to look for. */
+function showEdits() {
+  const { code, edits } = program();
+  const { text } = editor;
+  const name = text === code ? "slide" : Object.keys(edits).find((one) => edits[one] === text);
+  for (const button of byId("edits").children) button.setAttribute("aria-pressed", button.name === name);
+  const without = (all, others) => all.split("\n").filter((line) => line.trim() && !others.split("\n").includes(line));
+  const lines = (sign, changed) => changed.map((line) => `<span class="${sign === "+" ? "new" : "old"}">${sign} ${escape(line.trim())}\n</span>`);
+  byId("changed").innerHTML = [...lines("−", without(code, text)), ...lines("+", without(text, code))].slice(0, 14).join("");
+  byId("look-for").innerHTML = word(name === "slide" ? `look.${state.name}` : name ? `look.${name}` : "look.own");
+}
+
+const numberOf = (value) => (value === undefined || value === null ? "" : number(value, Math.abs(value) < 10 ? 3 : 1));
+
+function show() {
+  const run = shown();
+  if (!run) return;
+  showRun(run, state.slide, program(), Boolean(state.edit));
+  const { last, error, line, looked } = run;
+  byId("error").hidden = !error;
+  byId("error").textContent = error ? `${line ? word("line", { line }) : ""}${error}` : "";
+  byId("status").textContent = !last ? word("building") : word(run.rests ? "rests" : run.worker ? "trains" : "stopped", { seen: last.seen.toLocaleString() });
+  byId("more").hidden = !run.rests;
+  byId("kernels-used").textContent = last ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) }) : "";
+  byId("printed").textContent = last?.printed.join("\n") ?? "";
+  byId("printed-box").hidden = !last?.printed.length;
+  if (last) showNumbers(last, state.edit && state.slide.at(last.seen));
+  showLooked(looked);
+  if (run.rests) announce("said", byId("numbers").innerText);
+}
+
+/** The numbers that the text itself names, and below them those of the slide, measured on whatever the text has made. */
+function showNumbers({ own, slide, objective, seen, unmeasured }, ghost) {
+  const row = (name, key, value, other) => `<tr><th scope="row">${word(key)}</th><td data-number="${name}">${numberOf(value)}</td>${ghost ? `<td>${numberOf(other)}</td>` : ""}</tr>`;
+  const part = (key) => `<tr class="part"><th colspan="3">${word(key)}</th></tr>`;
+  const columns = ghost ? `<tr><td></td><td>${word("yours")}</td><td>${word("slides", { seen: ghost.seen.toLocaleString() })}</td></tr>` : "";
+  const rows = (kind, values, others) => Object.keys(values).map((name) => row(`${kind}.${name}`, `number.${name}`, values[name], others?.[name])).join("");
+  const trained = objective === undefined ? "" : row("objective", "number.objective", seen ? objective : null, ghost?.objective);
+  const failed = unmeasured ? `<tr><td colspan="3">${word("unmeasured")} ${escape(unmeasured)}</td></tr>` : "";
+  byId("numbers").innerHTML = columns + part("numbers.own") + trained + rows("own", own, ghost?.own) + part("numbers.slide") + rows("slide", slide, ghost?.slide) + failed;
+}
+
+/** What the model makes of the reader's digit. */
+function showLooked(looked) {
+  byId("looked").hidden = !looked || digit.empty;
+  if (!looked) return;
+  byId("decoded").hidden = !looked.decoded;
+  byId("looked-bars").hidden = !looked.answer?.length;
+  if (looked.decoded) showImages(byId("decoded"), [looked.decoded]);
+  if (looked.answer?.length) showBars(byId("looked-bars"), looked.answer, looked.answer.indexOf(Math.max(...looked.answer)));
+}
+
+/** The script with the text in its place; a default that build_graph's arguments got becomes main's, which hands it on. */
+function script() {
+  const { text: whole, code } = program();
+  const parameters = (text) => new Map([...(text.match(/def build_graph\(([^)]*)\)/)?.[1] ?? "").matchAll(/(\w+)=([^,]+)/g)].map(([, name, value]) => [name, value.trim()]));
+  const before = parameters(code);
+  const changed = [...parameters(editor.text)].filter(([name, value]) => before.has(name) && before.get(name) !== value);
+  const [start, end] = whole.split(code);
+  const main = changed.reduce((text, [name, value]) => text.replace(new RegExp(`^(    ${name}: \\w+ = ).*,$`, "m"), `$1${value},`), end);
+  return start + editor.text.replace(/\n*$/, "\n") + main;
+}
+
+function takeHome() {
+  const url = URL.createObjectURL(new Blob([script()], { type: "text/x-python" }));
+  Object.assign(document.createElement("a"), { href: url, download: `my_${program().script}.py` }).click();
+  URL.revokeObjectURL(url);
+}
+
+/** Puts the text into the address, and that into the clipboard where the browser lets us. */
+async function share() {
+  history.replaceState(null, "", `#${state.name}&text=${await deflate(editor.text)}`);
+  await navigator.clipboard?.writeText(location.href).catch(() => {});
+  byId("shared").textContent = word("shared");
+}
+
+async function paste(file) {
+  if (file) digit.show(await readPicture(file), { key: "digit.pasted" });
+}
+
+function startControls() {
+  const click = (id, act) => byId(id).addEventListener("click", act);
+  click("train", () => train(true));
+  click("stop", () => [state.edit, state.slide].forEach((run) => run?.stop()) ?? show());
+  click("more", () => [state.edit, state.slide].forEach((run) => run?.goOn()) ?? show());
+  click("undo", () => (location.hash === `#${state.name}` ? open(state.name) : (location.hash = state.name)));
+  click("take-home", takeHome);
+  click("share", share);
+  byId("picture").addEventListener("change", (event) => paste(event.target.files[0]));
+  document.addEventListener("paste", (event) => paste([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))));
+  new Pad(byId("pad"));
+  digit.watch(() => inNextFrame(() => (describeDigit(), digit.empty || shown()?.look(digit.image))));
+  addEventListener("hashchange", openAddress);
+  whenRedrawn(() => state.name && (describe(), show()));
+}
+
+async function start() {
+  startLanguage();
+  const parts = ["train", "test"].flatMap((part) => [packed[part].pixels, packed[part].labels]);
+  const [pixels, labels, testPixels, testLabels] = await Promise.all(parts.map(inflate));
+  state.data = { train: { pixels, labels }, test: { pixels: testPixels, labels: testLabels } };
+  offerImages(testPixels, [...testLabels.subarray(0, 200)]);
+  startViews(state.data);
+  startControls();
+  await openAddress();
+}
+
+start();
+window.playground = { state, script }; // for tests and the curious
