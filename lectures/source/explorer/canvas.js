@@ -132,7 +132,7 @@ export function multiples(lowest, highest, step) {
 
 /** A square of the plane of codes, with axes, and with handles that mouse, finger or arrow keys move. */
 export class Plane {
-  /** paint(context, plane) draws over the axes' lines. view: {centre: [2], half}. */
+  /** paint(context, plane) draws over the axes' lines. view: {centre: [2], half, names of the axes}. */
   constructor(box, view, paint) {
     this.box = box;
     this.view = view;
@@ -220,8 +220,9 @@ export class Plane {
       if (y > away && y < this.size - away)
         label(context, text(place), 6, y, { size: 13, align: "left", fill: "soft", bold: false });
     }
-    label(context, "z₁", this.size - 12, this.size - 11, { size: 14, fill: "soft" });
-    label(context, "z₂", 14, 12, { size: 14, fill: "soft" });
+    const [first, second] = this.view.names ?? ["z₁", "z₂"];
+    label(context, first, this.size - 12, this.size - 11, { size: 14, fill: "soft" });
+    label(context, second, 14, 12, { size: 14, fill: "soft" });
   }
 
   /** The line that holds half of a Gaussian's mass. */

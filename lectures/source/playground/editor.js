@@ -24,11 +24,13 @@ export class Editor {
     return this.area.value;
   }
 
-  /** Shows a text; lines that the original lacks are marked as edited. */
+  /** Shows a text; lines that the original lacks are marked as edited, and the first of them comes into sight. */
   show(text, original) {
     this.marks = { original: new Set(original.split("\n")), error: null };
     this.area.value = text;
     this.paint();
+    const [box, edited] = [this.sheet.parentElement, this.sheet.querySelector(".edited")];
+    box.scrollTop = edited ? edited.offsetTop - box.clientHeight / 2 : 0;
   }
 
   markError(line) {

@@ -74,7 +74,7 @@ async function openAddress() {
 /** The buttons for edits, in the reader's language. */
 function describe() {
   const buttons = ["slide", ...Object.keys(program().edits)].map((name) => {
-    const button = Object.assign(document.createElement("button"), { textContent: word(`edit.${name}`), name });
+    const button = Object.assign(document.createElement("button"), { innerHTML: word(`edit.${name}`), name });
     button.addEventListener("click", () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`));
     return button;
   });
@@ -105,9 +105,10 @@ function show() {
   const { last, error, line, looked } = run;
   byId("error").hidden = !error;
   byId("error").textContent = error ? `${line ? word("line", { line }) : ""}${error}` : "";
-  byId("status").textContent = !last ? word("building") : word(run.rests ? "rests" : run.worker ? "trains" : "stopped", { seen: last.seen.toLocaleString() });
+  const how = program().view === "gaussians" ? "sampled" : run.rests ? "rests" : run.worker ? "trains" : "stopped";
+  byId("status").textContent = last ? word(how, { seen: last.seen.toLocaleString() }) : error ? "" : word("building");
   byId("more").hidden = !run.rests;
-  byId("kernels-used").textContent = last ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) }) : "";
+  byId("kernels-used").textContent = last?.seen && last.speed !== undefined ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) }) : "";
   byId("printed").textContent = last?.printed.join("\n") ?? "";
   byId("printed-box").hidden = !last?.printed.length;
   if (last) showNumbers(last, state.edit && state.slide.at(last.seen));

@@ -7,7 +7,7 @@ const wasm = JSON.parse(byId("kernels").textContent);
 const options = new URLSearchParams(location.search);
 
 export const SIDE = 12; // of the grid of codes that is decoded
-const REACH = 2.5; // of that grid
+export const REACH = 2.5; // of that grid
 
 /** The grid's codes, as rows of z2 from the top, in each z1 from the left. */
 const grid = Float32Array.from({ length: 2 * SIDE * SIDE }, (_, i) => {

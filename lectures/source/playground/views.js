@@ -3,9 +3,9 @@
 import { Chart, Plane, channels, label, multiples, niceStep, showImages, write } from "../explorer/canvas.js";
 import { paintCloud, paintPrior } from "../explorer/cloud.js";
 import { byId, color, number, word } from "../explorer/page.js";
-import { SIDE } from "./run.js";
+import { REACH, SIDE } from "./run.js";
 
-const HALF = 4; // of the plane of codes
+const HALF = 4; // of the plane of codes, where they are not further out
 const state = { own: null, slide: null, edited: false, data: null, program: null };
 let [plane, curve, confusion, gaussians] = [];
 
@@ -21,7 +21,9 @@ export function startViews(data) {
 export function showRun(own, slide, program, edited) {
   Object.assign(state, { own, slide, program, edited, now: own.last, then: slide.at(own.last?.seen ?? 0) });
   for (const part of document.querySelectorAll("[data-view]")) part.hidden = !part.dataset.view.split(" ").includes(program.view);
-  for (const part of document.querySelectorAll(".ghost")) part.hidden = !edited;
+  const beside = edited && program.view === "codes"; // the slide's own grid, and the curve by its side
+  byId("ghost-box").hidden = !beside;
+  byId("curve-box").className = beside ? "" : "wide";
   curve.request();
   if (!state.now) return;
   if (program.view === "codes") showCodes();
@@ -31,6 +33,9 @@ export function showRun(own, slide, program, edited) {
 }
 
 function showCodes() {
+  const away = [...state.now.codes].map(Math.abs).sort((a, b) => a - b);
+  while (plane.view.half > HALF) plane.view.half /= 2;
+  while (away[Math.floor(0.98 * away.length)] > plane.view.half) plane.view.half *= 2;
   plane.request();
   for (const [id, snapshot] of [["grid", state.now], ["ghost-grid", state.edited && state.then]]) if (snapshot?.grid) showGrid(byId(id), snapshot.grid);
 }
@@ -45,6 +50,8 @@ const pairs = (flat) => Array.from({ length: flat.length / 2 }, (_, n) => [flat[
 function paintCodes(context) {
   if (!state.now?.codes?.length) return;
   paintPrior(context, plane);
+  Object.assign(context, { strokeStyle: color("line"), lineWidth: 1 });
+  context.strokeRect(...plane.toPixels([-REACH, REACH]), 2 * REACH * plane.unit, 2 * REACH * plane.unit);
   context.drawImage(paintCloud(plane, pairs(state.now.codes), state.data.test.labels), 0, 0, plane.size, plane.size);
   const { looked } = state.own;
   if (!looked?.mean) return;
@@ -90,13 +97,13 @@ function paintConfusion(context, width) {
   }
 }
 
-/** Means in orange for a digit and in blue against it, stddevs from paper to ink; ten pictures each. */
+/** Means in orange for a digit and in blue against it; stddevs from 0.01, paper, to 1, ink, by their logarithm. */
 function showWeights() {
   const [mean, stddev] = state.now.weights;
   if (!mean || !stddev) return;
   const most = [...mean.subarray(0, 7840)].map(Math.abs).sort((a, b) => a - b)[7800] || 1;
   paintPixels(byId("weight-means"), (pixel, k) => mean[10 * pixel + k] / most, ["blue", "paper", "orange"]);
-  paintPixels(byId("weight-stddevs"), (pixel, k) => stddev[10 * pixel + k], ["paper", "paper", "ink"]);
+  paintPixels(byId("weight-stddevs"), (pixel, k) => 1 + Math.log10(Math.max(stddev[10 * pixel + k], 0.01)) / 2, ["paper", "paper", "ink"]);
 }
 
 function paintPixels(canvas, value, names) {
@@ -120,6 +127,7 @@ function paintGaussians(context, plane) {
   if (!found?.mean.length) return;
   const axes = found.mean.map((value, i) => [Math.abs(value), i]).sort(([a], [b]) => b - a).slice(0, 2).map(([, i]) => i).sort((a, b) => a - b);
   const two = (values) => axes.map((i) => values[i]);
+  plane.view.names = axes;
   found.samples.forEach((sample) => plane.dot(context, two(sample), 2, "soft"));
   plane.ellipse(context, { mean: two(found.other_mean), stddev: two(found.other_stddev) }, { stroke: "orange", width: 3, dash: [8, 5] });
   plane.ellipse(context, { mean: two(found.mean), stddev: two(found.stddev) }, { stroke: "blue", width: 3 });
@@ -128,7 +136,9 @@ function paintGaussians(context, plane) {
 /** The program's first measure by images seen: the run in blue, the slide's own in grey dashes. */
 function paintCurve(context, width, height) {
   if (!state.program) return;
-  const { curve: name, least, most } = state.program.curve;
+  const { curve: name } = state.program.curve;
+  const now = 1.05 * (state.now?.slide[name] ?? 0); // which an edit may take out of the range
+  const [least, most] = [Math.min(state.program.curve.least, now), Math.max(state.program.curve.most, name === "log_ratio" ? now : 0)];
   const limit = Math.max(state.own.limit, state.own.last?.seen ?? 0);
   const [left, right, top, bottom] = [52, 12, 10, 24];
   const x = (seen) => left + ((width - left - right) * seen) / limit;

@@ -100,7 +100,7 @@ async function sample(job) {
     if (job.seen > 20 && job.seen % 50) continue;
     const mean = ratios.reduce((a, b) => a + b) / ratios.length;
     const gaussians = Object.fromEntries(["mean", "stddev", "other_mean", "other_stddev"].map((name) => [name, of(name)]));
-    const slide = { ...means(model.slide, program.numbers), log_ratio: mean };
+    const slide = { kl: of("kl")[0], log_ratio: mean };
     post(job, { own: means(model.own), slide, gaussians: { ...gaussians, samples: samples.slice() } });
     await breathe();
   }
