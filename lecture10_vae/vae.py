@@ -8,8 +8,8 @@ gradient ascent on the lower bound of slide 6, in nats per image:
     .venv/bin/python lecture10_vae/vae.py
 
 The bound on the 10,000 test images, with grey pixels, starts near -544 and reaches -157.5 after 15 epochs (seed 0), and
-ln P(x) -154.2: half a minute on two cores. Over seeds 0 to 4 the bound is -158.2, with a stddev of 0.9. Pictures,
-numbers and TensorBoard's curves are in runs/vae.
+ln P(x), which for grey pixels is not a log likelihood, -154.2: half a minute on two cores. Over seeds 0 to 4 the bound
+is -158.2, with a stddev of 0.9. Pictures, numbers and TensorBoard's curves are in runs/vae.
 """
 
 from pathlib import Path
@@ -139,7 +139,7 @@ def main(
         print(codes.describe(numbers, code_size))
         if not quick:
             numbers |= evidence.measure(session, model, test.images)  # ln P(x)
-            print(evidence.describe(numbers))
+            print(evidence.describe(numbers), "(grey pixels: not a log likelihood)")
         pictures.draw(session, model, snapshots, test, run.folder)
         return run.finish(data=train.describe(), **bounds["test"], **numbers)  # to results.json
 

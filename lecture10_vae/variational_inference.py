@@ -6,8 +6,8 @@ ascent on the lower bound of slide 6. The next script, amortized_inference.py, t
     .venv/bin/python lecture10_vae/variational_inference.py
 
 The bound on the 10,000 training images, with grey pixels, comes to -168.5 after 50 epochs (seed 0), a quarter of a
-minute on two cores. Test images have no Q(z); ln P(x) of the decoder is -160.4 on the first 2,000 of them, and -161.5
-on as many training images.
+minute on two cores. Test images have no Q(z); ln P(x) of the decoder, not a log likelihood as the pixels are grey, is
+-160.4 on the first 2,000 of them, and -161.5 on as many training images.
 """
 
 from dataclasses import replace
@@ -127,7 +127,9 @@ def main(
         half_width = evidence.reach(session.run(model.mean, {model.index: train.labels}))
         for part, images in (("train", train.images[:2_000]), ("test", test.images[:2_000])):
             log_likelihood = evidence.by_quadrature(session, model, images, half_width).log_likelihood.mean()
-            print(f"ln P(x) of its decoder on {len(images):,} {part} images {log_likelihood:.2f}, by quadrature")
+            print(
+                f"ln P(x) (not a log likelihood) of its decoder on {len(images):,} {part} images {log_likelihood:.2f}"
+            )
             numbers[f"{part}_log_likelihood_nats"] = log_likelihood
         return run.finish(data=train.describe(), **bounds, **numbers)
 

@@ -1,17 +1,19 @@
-"""What the slides get wrong: each test builds the printed form and shows it break, and the mended form work."""
+"""What the slides get wrong: each test runs the slide's own code and shows it break, and the mended form work."""
 
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from scipy.integrate import quad
 from scipy.special import log_softmax
 
-from lecture10_vae import bayesian_network, classification, regression, vae
+from lecture10_vae import bayesian_network, vae
 from lecture10_vae.tf1 import tf, tfd
-from lectures.source import as_printed
+from lectures.source import as_printed, slides
+from lectures.source.as_printed import CLOSED, IMAGES_FIRST, NO_CONTRIB, NO_RELU, run
 
 
 @pytest.fixture
@@ -21,10 +23,11 @@ def images(session):
 
 
 def test_slide_28_product_has_no_shape(images):
+    define_network = run(("27-28",))["define_network"]
     with pytest.raises(ValueError, match="Dimensions must be equal"), tf.variable_scope("printed"):
-        as_printed.define_network(images)
+        define_network(images)
     with pytest.raises(ValueError, match="Dimensions must be equal"), tf.variable_scope("flat"):  # weights first
-        as_printed.define_network(tf.layers.flatten(images))
+        define_network(tf.layers.flatten(images))
     dist, _, _ = bayesian_network.define_network(images)
     assert dist.logits.shape.as_list() == [None, 10]
 
@@ -32,7 +35,7 @@ def test_slide_28_product_has_no_shape(images):
 @pytest.mark.parametrize("printed", [True, False])
 def test_slide_28_relu_learns_nothing_from_ten_negative_logits(session, images, small_mnist, printed):
     if printed:
-        dist, posterior, _ = as_printed.define_network(images, product=as_printed.images_first)
+        dist, posterior, _ = run(("27-28",), IMAGES_FIRST)["define_network"](images)
     else:
         dist, posterior, _ = bayesian_network.define_network(images)
     mean, stddev, bias = tf.trainable_variables()
@@ -55,19 +58,19 @@ def test_slide_28_relu_learns_nothing_from_ten_negative_logits(session, images, 
 
 
 def test_slide_29_divergence_is_a_784th_where_a_60000th_belongs(session, images):
-    _, posterior, prior = as_printed.define_network(images, product=as_printed.images_first)
-    # One for each pixel, of its ten weights: the mean divides by the pixels
-    assert tfd.kl_divergence(posterior, prior).shape == [784]
-    with tf.variable_scope("mended"):
-        model = bayesian_network.build_graph()
+    label = tf.placeholder(tf.int32, [None])
+    made = run(("27-28", "29"), IMAGES_FIRST, CLOSED, images=images, label=label)
+    kl = tfd.kl_divergence(made["posterior"], made["prior"])
+    assert kl.shape == [784]  # one for each pixel, of its ten weights: the mean divides by the pixels
+    printed = tf.reduce_mean(made["dist"].log_prob(label)) - made["elbo"]  # what slide 29 takes off
+    share = tf.reduce_sum(kl) / 60_000  # slide 11
     session.run(tf.global_variables_initializer())
-    mean, stddev, kl = session.run([model.mean, model.stddev, model.kl])
-    printed = (0.5 * (mean**2 + stddev**2 - 1) - np.log(stddev)).sum(axis=1).mean()
-    assert printed / kl == pytest.approx(76.53, abs=0.01)
+    feed = {images: np.zeros([1, 28, 28]), label: [0]}  # with no ink the weights' noise has no part in log_prob
+    assert session.run(printed / share, feed) == pytest.approx(76.53, abs=0.01)
 
 
 def test_slide_27_default_stddev_swamps_the_logits(session, images, small_mnist):
-    _, posterior, _ = as_printed.define_network(images, product=as_printed.images_first)
+    _, posterior, _ = run(("27-28",), IMAGES_FIRST)["define_network"](images)
     with tf.variable_scope("mended"):
         _, mended, _ = bayesian_network.define_network(images)
     pixels = small_mnist["test"].images.reshape(-1, 784)
@@ -84,7 +87,7 @@ def test_slide_27_default_stddev_swamps_the_logits(session, images, small_mnist)
     ("train", "least", "most"),
     [
         (as_printed.train_bayesian_network, 0.2, 0.45),
-        (lambda: as_printed.train_bayesian_network(tf.identity), 0.8, 0.88),
+        (lambda: as_printed.train_bayesian_network(NO_RELU), 0.8, 0.88),
         (as_printed.train_mended_bayesian_network, 0.905, 1),
     ],
     ids=["as printed but for the product", "without the relu", "mended"],
@@ -94,23 +97,20 @@ def test_slides_27_to_29_train_badly_and_well_once_mended(train, least, most):
 
 
 @pytest.mark.parametrize("printed", [True, False])
-def test_slide_23_second_decoder_never_learns(images, printed):
-    decoder = as_printed.make_decoder if printed else tf.make_template("decoder", vae.make_decoder)
-    prior, posterior = vae.make_prior(), tf.make_template("encoder", vae.make_encoder)(images)
-    elbo = decoder(posterior.sample()).log_prob(images) - tfd.kl_divergence(posterior, prior)
-    learning = tf.trainable_variables()
-    samples = decoder(prior.sample(10)).mean()
-    new = tf.trainable_variables()[len(learning) :]
-    assert len(new) == (4 if printed else 0)
-    assert tf.gradients(elbo, new) == [None] * len(new)
+def test_slide_23_second_decoder_never_learns(session, printed):
+    names = SimpleNamespace(**run(("24", "25", "22-23"), NO_CONTRIB)) if printed else vae.build_graph()
+    variables = tf.trainable_variables()
+    assert len(variables) == (14 if printed else 10)  # six of the encoder, and four of each decoder
+    decoder, second = variables[6:10], variables[10:]
+    assert tf.gradients(names.elbo, second) == [None] * len(second)
     # Do the samples depend on the decoder that learns?
-    depend = [gradient is not None for gradient in tf.gradients(samples, learning[-4:])]
+    depend = [gradient is not None for gradient in tf.gradients(names.samples, decoder)]
     assert depend == [not printed] * 4
 
 
 def test_slides_18_20_23_vector_loss_sums_gradients(session, images, small_mnist):
     label = tf.placeholder(tf.int32, [None])
-    loss = -classification.define_network(tf.layers.flatten(images)).log_prob(label)
+    loss = run(("19-20",), NO_CONTRIB, inputs=tf.layers.flatten(images), label=label)["loss"]
     variables = tf.trainable_variables()
     session.run(tf.global_variables_initializer())
     feed = {images: small_mnist["test"].images[:50], label: small_mnist["test"].labels[:50]}
@@ -123,19 +123,19 @@ def test_slides_18_20_23_vector_loss_sums_gradients(session, images, small_mnist
 
 
 def test_slide_18_loss_is_half_the_squared_error_and_a_constant(session, images, small_mnist):
-    dist = regression.define_network(tf.layers.flatten(images))
     label = np.eye(10, dtype=np.float32)[small_mnist["test"].labels]
+    made = run(("17-18",), NO_CONTRIB, inputs=tf.layers.flatten(images), label=label)
     session.run(tf.global_variables_initializer())
-    loss, mean = session.run([-dist.log_prob(label), dist.mean()], {images: small_mnist["test"].images})
+    loss, mean = session.run([made["loss"], made["mean"]], {images: small_mnist["test"].images})
     squared_error = ((label - mean) ** 2).sum(axis=1)
     np.testing.assert_allclose(loss, squared_error / 2 + 5 * np.log(2 * np.pi), rtol=1e-5)
     assert np.abs(loss - squared_error).min() > 1
 
 
-def test_slide_20_one_hot_labels_pass_at_batch_size_ten(session, images, small_mnist):
+def test_one_hot_labels_pass_at_batch_size_ten(session, images, small_mnist):
     one_hot = tf.placeholder(tf.int32, [None, 10])
-    dist = classification.define_network(tf.layers.flatten(images))
-    log_prob = dist.log_prob(one_hot)
+    made = run(("19-20",), NO_CONTRIB, inputs=tf.layers.flatten(images), label=one_hot)
+    log_prob, dist = -made["loss"], made["dist"]
     session.run(tf.global_variables_initializer())
     test = small_mnist["test"].first(20)
     label = np.eye(10, dtype=int)[test.labels]
@@ -181,25 +181,30 @@ def test_slide_24_softplus_reaches_zero_and_the_divergence_infinity(session):
     by_hand = ((scale**2 - 1) / 2 - np.log(scale)).sum()
     assert session.run(tfd.kl_divergence(mended, vae.make_prior())) == pytest.approx(by_hand, rel=1e-5)
     far_off = vae.make_encoder(tf.fill([1, 28, 28], 1e6))
+    with tf.variable_scope("printed"):
+        slide = run(("24",))
+        posterior = slide["make_encoder"](tf.zeros([1, 28, 28]))
     session.run(tf.global_variables_initializer())
     assert np.isfinite(session.run(tfd.kl_divergence(far_off, vae.make_prior()))).all()
+    tf.trainable_variables()[-1].load([-200, -200], session)  # the bias of the slide's stddev head
+    assert session.run(tfd.kl_divergence(posterior, slide["make_prior"]())) == np.inf
 
 
-def test_slides_25_and_29_are_no_python():
-    slide_29 = """elbo = (tf.reduce_mean(dist.log_prob(label)) -
-        tf.reduce_mean(tfd.kl_divergence(posterior, prior))"""
+def test_slide_29_lacks_a_parenthesis_and_slide_25_an_import(session):
     with pytest.raises(SyntaxError, match="was never closed"):
-        compile(slide_29, "slide 29", "exec")
-    compile(slide_29 + ")", "slide 29", "exec")
+        compile(slides.code("29"), "slide 29", "exec")
+    compile(slides.code("29").replace(*CLOSED), "slide 29", "exec")
+    made = run(("25",))
+    code = tf.zeros([3, 2])
+    assert made["make_decoder"](code).event_shape == [28, 28]  # [-1] + data_shape takes the slide's list
+    del made["np"]
     with pytest.raises(NameError, match="'np' is not defined"):
-        exec("np.prod(data_shape)", {"data_shape": [28, 28]})
-    with pytest.raises(TypeError):
-        exec("[-1] + data_shape", {"data_shape": (28, 28)})
+        made["make_decoder"](code)
 
 
 def test_contrib_is_gone_and_layers_need_the_legacy_keras():
     with pytest.raises(AttributeError, match="contrib"):
-        _ = tf.contrib
+        run(("13-16",))
     use_layers = "import tensorflow.compat.v1 as tf; tf.disable_v2_behavior(); tf.layers.dense(tf.zeros([1, 2]), 3)"
     environment = {**os.environ, "TF_USE_LEGACY_KERAS": "0"}  # as everywhere where it is not set
     command = [sys.executable, "-c", use_layers]

@@ -112,7 +112,8 @@ def test_encoder_is_trained_on_at_a_rate_that_falls_to_0_and_the_decoder_stays(v
 
 def test_shares_add_up_to_the_gap(given_vae, trained, images, monkeypatch):
     monkeypatch.setattr(amortization, "EPOCHS", 0)  # encoders as they are
-    monkeypatch.setattr(amortization, "EPOCHS_AFRESH", 0)
+    for name, (units, _, rate) in amortization.FRESH.items():
+        monkeypatch.setitem(amortization.FRESH, name, (units, 0, rate))
     numbers = amortization.measure(0)
     gap = evidence_by_epoch.measure_gap(*trained, images)["gap_nats"]
     assert sum(numbers["shares"].values()) == pytest.approx(gap, abs=0.01)
@@ -123,6 +124,19 @@ def test_shares_add_up_to_the_gap(given_vae, trained, images, monkeypatch):
     assert amortization.concentration(np.array([1, 0, 5, 1, 1, 0, 1, 1, 0, 0])) == 0.5  # of ten, that is the largest
     upper, _ = amortization.draw(over_seeds.mean_and_stddev_of_each([numbers, numbers])).axes
     assert sum(bar.get_width() for bar in upper.patches) == pytest.approx(gap, abs=0.01)
+
+
+def test_a_share_is_the_mean_over_all_orders():
+    names = ("encoder", "narrow", "wide_short", "wide", "best")
+    test = {f"{name}_nats": value for name, value in zip(names, (10, 8, 7, 4, 1), strict=True)}
+    train = {f"{name}_nats": value for name, value in zip(names, (6, 5, 5, 3.5, 0.5), strict=True)}
+    numbers = amortization.shares(train, test)
+    # Below the best Gaussian: 9, 7, 6, 3 on test images and 5.5, 4.5, 4.5, 3 on training images
+    assert numbers["first"] == {"optimization_nats": 2, "width_nats": 3, "generalization_nats": 3.5}
+    assert numbers["last"] == {"optimization_nats": 1.5, "width_nats": 1.5, "generalization_nats": 0}
+    steps = (2 + 2 + 3 + 1.5 + 1 + 1.5) / 6  # first, first, after width, last, after generalization, last
+    assert numbers["shares"]["optimization_nats"] == pytest.approx(steps)
+    assert sum(numbers["shares"].values()) == pytest.approx(10)
 
 
 def test_mutual_information_is_that_of_samples_and_a_part_of_the_mean_divergence(trained, small_mnist):

@@ -1,7 +1,8 @@
 """Slide 5 for a trained decoder: ln P(x) of images, by quadrature over codes or bounded by importance sampling.
 
 A model has `images`, `code`, `dist` and `reconstruction` as vae.py names them, and the prior N(0, I); for importance
-sampling also the `mean` and `stddev` of Q(z|x). Nothing is added to its graph.
+sampling also the `mean` and `stddev` of Q(z|x). Nothing is added to its graph. For grey pixels ln P(x) is defined by a
+cross entropy, and is not a log likelihood.
 """
 
 from types import SimpleNamespace

@@ -1,4 +1,5 @@
-// The notes' page at work: where one is in the contents, the other language at the same section, the search.
+// A page of the notes at work: where one is in the contents, the other language at the same section, the search of all
+// pages, whose texts page.py has put into search.en.js and search.zh.js, and where old links lead.
 "use strict";
 
 const text = document.querySelector("main");
@@ -61,45 +62,29 @@ addEventListener("resize", reachScrollers);
 
 // The search: each paragraph, list entry, row and block of code is a document; in Chinese each character is a word.
 
+const BLOCKS = "h1, h2, h3, p, li, tr, pre"; // page.py counts them in the same way
+const file = text.dataset.file;
 const field = document.querySelector("#search");
 const results = document.querySelector("#results");
 const found = document.querySelector("#found");
 const count = document.querySelector("#count");
 const MOST = 30;
 let index = null;
-let blocks = [];
 let selected = -1;
+const blocks = TEXTS.map(([page, number, section, isHeading, content]) => ({ page, number, section, isHeading, content }));
 
 function words(string) {
   return string.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}_]+/gu) ?? [];
 }
 
-function plain(element) {
-  const copy = element.cloneNode(true);
-  for (const part of copy.querySelectorAll("annotation, .anchor")) part.remove();
-  return copy.textContent.replace(/\s+/g, " ").trim();
-}
-
 function collect() {
-  const documents = [];
-  let chapter = "";
-  let section = "";
-  for (const element of text.querySelectorAll("h1, h2, h3, p, li, tr, pre")) {
-    const isHeading = element.matches("h1, h2, h3");
-    if (isHeading) section = element.matches("h3") ? `${chapter} › ${plain(element)}` : (chapter = plain(element));
-    if (element.matches("li") && element.querySelector("p")) continue;
-    const content = plain(element);
-    if (!content || element.closest(".companions")) continue;
-    blocks.push({ element, content, section, isHeading });
-    documents.push({ id: blocks.length - 1, content, section });
-  }
   index = new MiniSearch({
     fields: ["content", "section"],
     tokenize: words,
     processTerm: (term) => term,
     searchOptions: { combineWith: "AND", prefix: true, boost: { section: 0.3 } },
   });
-  index.addAll(documents);
+  index.addAll(blocks.map(({ content, section }, id) => ({ id, content, section })));
 }
 
 function search(query) {
@@ -108,8 +93,8 @@ function search(query) {
   return index.search(query, {
     fuzzy: (term) => (term.length > 4 ? 0.2 : false),
     boostDocument: (id) => {
-      const { content, isHeading } = blocks[id];
-      return (content.toLowerCase().includes(exact) ? 4 : 1) * (isHeading ? 3 : 1);
+      const { content, isHeading, page } = blocks[id];
+      return (content.toLowerCase().includes(exact) ? 4 : 1) * (isHeading ? 3 : 1) * (page === file ? 1.3 : 1);
     },
   });
 }
@@ -169,15 +154,36 @@ function close() {
 }
 
 function go(entry) {
-  const { element } = blocks[entry.dataset.block];
+  const { page, number } = blocks[entry.dataset.block];
   close();
-  element.closest("details")?.setAttribute("open", "");
+  if (page === file) showBlock(number);
+  else location.href = `${page}#block-${number}`;
+}
+
+function showBlock(number) {
+  const element = text.querySelectorAll(BLOCKS)[number];
+  if (!element) return;
+  for (let around = element.closest("details"); around; around = around.parentElement.closest("details")) around.open = true;
   document.querySelector(".target")?.classList.remove("target");
   element.classList.add("target");
   element.tabIndex = -1;
   element.focus({ preventScroll: true });
   element.scrollIntoView({ block: "center" });
 }
+
+// Where the address leads: to a block that a search on another page has found, or to what once stood on this page
+
+const moved = JSON.parse(document.querySelector("#moved")?.textContent ?? "{}");
+
+function arrive() {
+  const name = decodeURIComponent(location.hash.slice(1));
+  const block = name.match(/^block-(\d+)$/);
+  if (block) showBlock(Number(block[1]));
+  else if (name in moved && !document.getElementById(name)) location.replace(moved[name]);
+}
+
+addEventListener("hashchange", arrive);
+arrive();
 
 field.addEventListener("input", show);
 field.addEventListener("focus", show);

@@ -1,10 +1,10 @@
-"""The slides' code as printed, where it does not work, and what that costs.
+"""The slides' code as printed, run, and what it costs.
 
-The notes' part "On the slide, what breaks, mended" tells the reasons; tests/test_slide_errata.py shows each break.
-Each function takes the parts to fix as arguments, so that one mistake can be looked at without the others.
+questions.md tells what breaks, and tests/test_slide_errata.py shows it. The code is that of slides.toml. A fix is a
+pair, what the slide has and what stands in its place, so that one mistake can be looked at
+without the others.
 """
 
-import functools
 from pathlib import Path
 
 import numpy as np
@@ -15,54 +15,37 @@ from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev
 from lecture10_vae.studies.training import train
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
+from lectures.source import slides
 from lectures.source.measure import SEEDS
 
-
-def make_decoder(code, data_shape=(28, 28)):
-    """Slide 25, whose layers have no names, so that each call makes new ones."""
-    hidden = tf.layers.dense(code, 100, tf.nn.relu)
-    logit = tf.layers.dense(hidden, np.prod(data_shape))
-    logit = tf.reshape(logit, [-1, *data_shape])
-    return tfd.Independent(tfd.Bernoulli(logit), 2)
+NO_CONTRIB = ("tfd = tf.contrib.distributions\n", "")  # tfd is given
+IMAGES_FIRST = ("tf.matmul(posterior.sample(), images)", "tf.matmul(tf.layers.flatten(images), posterior.sample())")
+NO_RELU = ("tf.nn.relu(tf.matmul", "(tf.matmul")
+CLOSED = ("(posterior, prior))", "(posterior, prior)))")
 
 
-def weights_first(weights, images):
-    """Slide 28's product, which has no shape: [784, 10] x [N, 28, 28]."""
-    return tf.matmul(weights, images)
+def run(numbers: tuple[str, ...], *fixes: tuple[str, str], **names) -> dict[str, object]:
+    """Executes the code of some slides, fixed, with tf, tfd, np and more names given: what it has made, by name."""
+    code = slides.code(*numbers)
+    for printed, mended in fixes:
+        if printed not in code:
+            raise ValueError(f"Slides {numbers} have no {printed!r}.")
+        code = code.replace(printed, mended)
+    made = {"tf": tf, "tfd": tfd, "np": np, **names}
+    exec(compile(code, f"slides {', '.join(numbers)}", "exec"), made)
+    return made
 
 
-def images_first(weights, images):
-    """The product that slide 28 means."""
-    return tf.matmul(tf.layers.flatten(images), weights)
-
-
-def define_network(images, num_classes=10, product=weights_first, activation=tf.nn.relu):
-    """Slides 27-28."""
-    mean = tf.get_variable("mean", [28 * 28, num_classes])
-    stddev = tf.get_variable("stddev", [28 * 28, num_classes])
-    prior = tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(stddev))
-    posterior = tfd.MultivariateNormalDiag(mean, tf.nn.softplus(stddev))
-    bias = tf.get_variable("bias", [num_classes])  # Or Bayesian, too
-    logit = activation(product(posterior.sample(), images) + bias)
-    return tfd.Categorical(logit), posterior, prior
-
-
-def heavy_divergence(posterior, prior):
-    """Slide 29: a mean over the 784 pixels, where slide 11 divides the sum by the number of images."""
-    return tf.reduce_mean(tfd.kl_divergence(posterior, prior))
-
-
-def train_bayesian_network(activation=tf.nn.relu, epochs=3, draws=20, seed=0) -> float:
-    """Accuracy on MNIST's test images of slides 27-29 with the product fixed, averaged over draws of the weights."""
+def train_bayesian_network(*fixes: tuple[str, str], epochs=3, draws=20, seed=0) -> float:
+    """Accuracy on MNIST's test images of slides 27-29, made to run and fixed, averaged over draws of the weights."""
     data, test = mnist.load("train"), mnist.load("test")
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(seed)
         images, label = tf.placeholder(tf.float32, [None, 28, 28]), tf.placeholder(tf.int32, [None])
-        dist, posterior, prior = define_network(images, product=images_first, activation=activation)
-        elbo = tf.reduce_mean(dist.log_prob(label)) - heavy_divergence(posterior, prior)
-        optimize = tf.train.AdamOptimizer().minimize(-elbo)
+        made = run(("27-28", "29"), IMAGES_FIRST, CLOSED, *fixes, images=images, label=label)
+        optimize = tf.train.AdamOptimizer().minimize(-made["elbo"])
         train(session, optimize, data, epochs, images, label, seed=seed)
-        probability = dist.probs_parameter()
+        probability = made["dist"].probs_parameter()
         answers = np.mean([session.run(probability, {images: test.images}) for _ in range(draws)], axis=0)
     return float(np.mean(answers.argmax(axis=1) == test.labels))
 
@@ -94,7 +77,7 @@ def accuracies_over_seeds() -> dict[str, dict]:
     """Accuracies after three epochs, mean and stddev over seeds: as printed but for the product, and mended."""
     trained = {
         "as_printed": train_bayesian_network,
-        "without_relu": functools.partial(train_bayesian_network, tf.identity),
+        "without_relu": lambda seed: train_bayesian_network(NO_RELU, seed=seed),
         "mended": train_mended_bayesian_network,
     }
     return {name: mean_and_stddev([accuracy(seed=seed) for seed in SEEDS]) for name, accuracy in trained.items()}

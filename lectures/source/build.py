@@ -20,17 +20,19 @@ import jinja2
 
 from lecture10_vae.utils import command_line
 from lectures.solutions.answers import ANSWERS
-from lectures.source import deck, page, papers
+from lectures.source import by_hand, deck, page, papers, slides
 from lectures.source.excerpts import HERE, LECTURES, REPOSITORY, TEMPLATES, code, lines, test
 
 RESULTS, FIGURES = HERE / "results.json", LECTURES / "figures"
-TEXTS = {  # template: what it is rendered to
-    "lecture10_vae.md": LECTURES / "lecture10_vae.md",
-    "lecture10_vae.zh.md": LECTURES / "lecture10_vae.zh.md",
-    "README.md": REPOSITORY / "README.md",
-    "README.zh.md": REPOSITORY / "README.zh.md",
+ENDINGS = {"en": ".md", "zh": ".zh.md"}
+PAGES = {  # by language and name: the lecture, and what stands behind it
+    language: {name: LECTURES / f"{name}{ending}" for name in page.NAMES} for language, ending in ENDINGS.items()
 }
-NOTES = {"en": TEXTS["lecture10_vae.md"], "zh": TEXTS["lecture10_vae.zh.md"]}
+NOTES = {language: pages["lecture10_vae"] for language, pages in PAGES.items()}
+TEXTS = {  # template: what it is rendered to; exercises.md holds the exercises by section
+    path.name.replace("exercises", "exercises_page"): path for pages in PAGES.values() for path in pages.values()
+}
+TEXTS |= {f"README{ending}": REPOSITORY / f"README{ending}" for ending in ENDINGS.values()}
 CHINESE, PUNCTUATION = "\u4e00-\u9fff", "，。；：、（）“”？！"  # noqa: RUF001
 RUNS = [  # folders in runs/lectures, made by `make lectures`
     "distributions",
@@ -53,6 +55,7 @@ EXPERIMENTS = [  # in lecture10_vae/beyond/experiments
     "learned_stddev",
     "two_layers",
     "doubt",
+    "grey_pixels",
 ]
 
 
@@ -78,6 +81,8 @@ def record(runs: Path) -> dict:
         "reasoning": reasoning.measure,
         "edited": measure.with_four_times_the_divergence,
         "own": lambda: measure.with_black_and_white_exchanged(runs / "vae"),
+        "blur": measure.blur_of_samples,
+        "gaussian_decoders": measure.gaussian_decoders,
         "studies": measure_experiments,
     }
     results |= {name: keep(runs / f"{name}.json", part) for name, part in parts.items()}
@@ -100,7 +105,7 @@ def measure_experiments() -> dict:
 
 def copy_pictures(runs: Path) -> None:
     """What the texts show of the scripts' pictures, figures/<run>_<name>.png, and experiments', study_<name>.png."""
-    shown = "".join((TEMPLATES / template).read_text(encoding="utf-8") for template in TEXTS)
+    shown = "".join(template.read_text(encoding="utf-8") for template in TEMPLATES.glob("*.md"))
     pictures = {
         f"{name}_{picture.name}": picture for name in RUNS for picture in (runs / name / "pictures").glob("*.png")
     }
@@ -152,11 +157,36 @@ def render(name: str, results: dict) -> str:
     environment.filters |= {"number": number, "percent": percent, "spread": spread, "percents": percents}
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
-    values["papers"] = papers.read()
+    values |= {"papers": papers.read(), "by_hand": by_hand, "slide": quote_slide, "minutes": page.MINUTES}
     values["results"] = results  # for exercises.md, whose macros have the names of some of them
     text = join_chinese_lines(environment.get_template(name).render(**values, **results))
+    if name.endswith(ENDINGS["zh"]):
+        text = text.replace("[run and edit](playground.html", f"[{page.WORDS['zh']['edit']}](playground.html?lang=zh")
     template = (TEMPLATES / name).relative_to(REPOSITORY).as_posix()
     return f"<!-- Made by make lectures from {template}: edit that. -->\n\n{text}"
+
+
+def quote_slide(*numbers: str) -> str:
+    """The formula, or the code, of slides as they are, in Markdown."""
+    if "formula" in slides.SLIDES[numbers[0]]:
+        return f"$$\n{slides.formula(*numbers)}\n$$"
+    return f"```python\n{slides.code(*numbers)}\n```"
+
+
+def words(markdown: str) -> int:
+    """How many words of prose a text has: without code, formulas, tables, pictures, addresses and links' targets."""
+    for pattern in (r"^```.*?^```$", r"\$\$.*?\$\$", r"<!--.*?-->"):
+        markdown = re.sub(pattern, "", markdown, flags=re.DOTALL | re.MULTILINE)
+    for pattern in (
+        r"^(\||    ).*$",
+        r"!\[[^\]]*\]\([^)]*\)",
+        r"\]\([^)]*\)",
+        r"\$[^$]+\$",
+        r"`[^`]*`",
+        r"</?\w[^>]*>",
+    ):
+        markdown = re.sub(pattern, " ", markdown, flags=re.MULTILINE)
+    return len(re.findall(r"[A-Za-z][\w'-]*", markdown))
 
 
 def join_chinese_lines(text: str) -> str:
@@ -189,11 +219,15 @@ def main(record_results: bool = True, runs: Path = Path("runs/lectures")) -> Non
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
         print(path.relative_to(REPOSITORY))
-    notes = {language: path.read_text(encoding="utf-8") for language, path in NOTES.items()}
-    for files, render_page in ((page.PAGES, page.render), (page.SLIDES, deck.render)):
-        for language, file in files.items():
-            (LECTURES / file).write_text(render_page(language, notes), encoding="utf-8")
-            print(f"lectures/{file}")
+    notes = {language: {name: read(path) for name, path in pages.items()} for language, pages in PAGES.items()}
+    for file, text in (page.render(notes) | deck.render(notes)).items():
+        (LECTURES / file).write_text(text, encoding="utf-8")
+        print(f"lectures/{file}")
+
+
+def read(path: Path) -> str:
+    """A text of ours."""
+    return path.read_text(encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,20 +1,29 @@
-"""The deck for the lecturer: lectures/slides.html and slides.zh.html, a slide for each group of the lecture's slides.
+"""The deck for the lecturer: lectures/slides.html and slides.zh.html.
 
-deck.toml says what a slide shows. Titles, formulas, the pictures' descriptions and the mistakes come from the notes,
-code from the scripts and from as_printed.py, where the slide's own does not work.
+For each group of the lecture's slides it has the slide's own code or formula beside our code, with what differs marked,
+and then a picture with one question. deck.toml says what; slides.toml has what is on the slide; titles, the pictures'
+descriptions and the mistakes come from the notes.
 """
 
+import difflib
+import functools
+import html
 import re
 
-from lectures.source import excerpts, page
+from lectures.source import excerpts, page, slides
 
-FORMULA = re.compile(r"^\$\$\n.*?^\$\$$", re.DOTALL | re.MULTILINE)
 PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]+\)$", re.MULTILINE)
 MISTAKE = re.compile(r"^\d+\. \*\*(.+?)\*\*", re.DOTALL | re.MULTILINE)
-FENCE = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
-BETWEEN, NOTHING = "\n\n<!-- next -->\n\n", "<!-- nothing -->"
-WIDEST, NARROWEST = 74, 46  # characters in a line of code: longer lines are wrapped, shorter ones don't grow further
+STEPS = re.compile(
+    r"^\*\*(?:The algorithm of slide|幻灯片 \d+ 的算法).*?\*\*\n\n(.*?)(?=\n\n)", re.DOTALL | re.MULTILINE
+)
+BETWEEN = "\n\n<!-- next -->\n\n"
 DOCSTRING = re.compile(r'^ +""".*?"""\n', re.DOTALL | re.MULTILINE)
+FEWEST, MOST = 52, 76  # letters in a row of code
+ROOM, WIDTH = 38, 45.5  # height and width of a column of code, in hundredths of the slide's width
+LETTER, LINE = 0.605, 1.4  # width of a letter and height of a row, by the letters' size
+ALIKE = 0.5  # two statements that are less so are no pair
+TOKEN = re.compile(r"#.*|\s+|\w+|[^\w\s]")
 
 
 def sections(notes: str) -> dict[str, str]:
@@ -38,85 +47,166 @@ def mistakes(notes: str, slides: str) -> list[str]:
     return [title for title, name in named.items() if name and numbers_in(name[1]) & numbers_in(slides)]
 
 
-def without_docstrings(markdown: str) -> str:
+def without_docstrings(code: str) -> str:
     """Code as it is projected: docstrings and second empty lines would take its room."""
-    return DOCSTRING.sub("", markdown).replace("\n\n\n", "\n\n")
+    return DOCSTRING.sub("", code).replace("\n\n\n", "\n\n")
 
 
-def parts(group: dict, notes: str, section: str) -> dict[str, str]:
-    """What a slide shows, in Markdown."""
-    printed = NOTHING  # slide 26 is a picture
-    if "printed" in group:
-        printed = excerpts.code("lectures/source/as_printed.py", *group["printed"])
-        for argument, in_place in group.get("in_place", {}).items():
-            printed = printed.replace(argument, in_place)
-    elif "formula" in group:
-        printed = next(formula for formula in FORMULA.findall(section) if group["formula"] in formula)
-    ours = excerpts.code(*group["ours"]) if "ours" in group else excerpts.lines(*group["our_lines"])
-    picture = next(picture for picture in PICTURE.findall(notes) if f"(figures/{group['picture']})" in picture)
-    listed = "\n".join(f"- {title}" for title in mistakes(notes, group["slides"]))
+def without_scopes(code: str) -> str:
+    """Code without the lines that name parts of the graph for TensorBoard; what they hold moves to the left."""
+    lines, scope = [], None
+    for line in code.splitlines():
+        indent = len(line) - len(line.lstrip())
+        if scope is not None and line and indent <= scope:
+            scope = None
+        if line.lstrip().startswith("with tf.name_scope("):
+            scope = indent
+        elif line or scope is None:
+            lines.append(line if scope is None else line[4:])
+    return "\n".join(lines)
+
+
+def our_code(shown: dict) -> str:
+    """What a page of code has of ours."""
+    parts = [excerpts.functions(*shown["ours"])] if "ours" in shown else []
+    parts += [excerpts.between(*shown["our_lines"])] if "our_lines" in shown else []
+    return without_scopes(without_docstrings("\n\n".join(parts)))
+
+
+def tokens(code: str) -> list[str]:
+    """Code as words, signs, spaces and comments."""
+    return TOKEN.findall(code)
+
+
+def statements(code: str) -> list[dict[int, str]]:
+    """The statements of code, each its tokens by number, without spaces and comments, and with one kind of quotes."""
+    found, depth = [{}], 0
+    for i, token in enumerate(tokens(code)):
+        depth += (token in "([{") - (token in ")]}")
+        if token.isspace():
+            if "\n" in token and depth == 0:
+                found.append({})
+        elif not token.startswith("#"):
+            found[-1][i] = token.replace("'", '"')
+    return [statement for statement in found if statement]
+
+
+def differing(code: str, other: str) -> set[int]:
+    """Which of the code's tokens the other code lacks.
+
+    Statements are paired, in order, so that the pairs are as alike as can be; what is in no pair differs as a whole.
+    """
+    ours, theirs = statements(code), [list(statement.values()) for statement in statements(other)]
+
+    def matcher(i: int, j: int) -> difflib.SequenceMatcher:
+        return difflib.SequenceMatcher(None, list(ours[i].values()), theirs[j], autojunk=False)
+
+    @functools.cache
+    def best(i: int, j: int) -> tuple[float, tuple]:
+        """The highest sum of likenesses from statement i and the other's j on, and the pairs that have it."""
+        if i == len(ours) or j == len(theirs):
+            return 0.0, ()
+        ways = [best(i + 1, j), best(i, j + 1)]
+        if (likeness := matcher(i, j).ratio()) > ALIKE:
+            rest, pairs = best(i + 1, j + 1)
+            ways.append((likeness + rest, ((i, j), *pairs)))
+        return max(ways, key=lambda way: way[0])
+
+    same = set()
+    for i, j in best(0, 0)[1]:
+        numbers = list(ours[i])
+        for block in matcher(i, j).get_matching_blocks():
+            same |= set(numbers[block.a : block.a + block.size])
+    return {number for statement in ours for number in statement} - same
+
+
+def to_html(code: str, marked: set[int]) -> str:
+    """Code as HTML, a span a line, with comments set off and some tokens marked."""
+    pieces = []
+    for i, token in enumerate(tokens(code)):
+        piece = html.escape(token, quote=False)
+        if token.startswith("#"):
+            piece = f'<span class="co">{piece}</span>'
+        pieces.append(f"<mark>{piece}</mark>" if i in marked else piece)
+    joined = re.sub(r"</mark>( ?)<mark>", r"\1", "".join(pieces))
+
+    def line(text: str) -> str:
+        """A line; what is too long goes on below, four characters further in."""
+        return f'<span style="--in: {len(text) - len(text.lstrip()) + 4}ch">{text}</span>'
+
+    lines = "\n".join(map(line, joined.split("\n")))
+    return f"<pre><code>{lines}</code></pre>"
+
+
+def size(rooms: dict[str, float]) -> float:
+    """The largest letters, in hundredths of the slide's width, at which each code fits its room's height.
+
+    Long lines go on below, so that larger letters take more rows.
+    """
+    for columns in range(FEWEST, MOST):
+        letters = WIDTH / columns / LETTER
+        if all(rows(code, columns) * LINE * letters <= room for code, room in rooms.items()):
+            break
+    return round(letters, 3)
+
+
+def rows(code: str, columns: int) -> int:
+    """How many rows code takes in a column of so many letters."""
+    taken = 0
+    for line in code.splitlines():
+        inner = columns - (len(line) - len(line.lstrip()) + 4)  # of the rows below, which are further in
+        taken += 1 + max(0, -(-(len(line) - columns) // max(inner, 10)))
+    return taken
+
+
+def code_page(shown: dict, listed: int) -> dict:
+    """A page of code: what is on the slide, over so many mistakes, what is ours, and the size of the letters."""
+    ours = our_code(shown)
+    if "formula" in slides.SLIDES[shown["printed"][0]]:
+        formula = page.finish_formulas(page.to_html(f"$$\n{slides.formula(shown['printed'][0])}\n$$"))
+        return {"printed": formula, "ours": to_html(ours, set()), "size": size({ours: ROOM}), "marked": False}
+    printed = slides.code(*shown["printed"])
     return {
-        "printed": without_docstrings(printed),
-        "ours": without_docstrings(ours),
-        "picture": picture,
-        "mistakes": listed or NOTHING,
+        "printed": to_html(printed, differing(printed, ours)),
+        "ours": to_html(ours, differing(ours, printed)),
+        "size": size({printed: ROOM - 2.3 * listed, ours: ROOM}),
+        "marked": True,
     }
 
 
-def extent(markdown: str, widest: int) -> tuple[int, int]:
-    """How many characters the longest line of the code has, and how many lines it takes at that width."""
-    lines = [line for block in FENCE.findall(markdown) for line in block.splitlines()]
-    columns = min(max([NARROWEST, *map(len, lines)]), widest)
-    return columns, sum(1 + max(len(line) - 1, 0) // columns for line in lines)
-
-
-def signs(formula: str) -> int:
-    """About how many signs the widest line of a formula has, so that it can be set as large as there is room for."""
-    seen = re.sub(r"\\(text|underbrace|math\w+|begin|end|[bB]ig|left|right|thinspace)\b", "", formula)
-    lines = [re.sub(r"\\[A-Za-z]+", "xx", line) for line in seen.split(r"\cr")]
-    return max(len(re.sub(r"[{}_^&$\s]", "", line)) for line in lines)
-
-
-def room(part: dict[str, str]) -> float:
-    """The height that title, headings, formula and mistakes leave for the code, in hundredths of the slide's width."""
-    formula_lines = part["printed"].count(r"\cr") + 1 if part["printed"].startswith("$$") else 0
-    mistakes_lines = (part["mistakes"].count("\n- ") + 2) // 2 if NOTHING not in part["mistakes"] else 0
-    return 36 - 4 * formula_lines - 2 * mistakes_lines
-
-
-def make_slides(language: str, notes: str) -> list[dict]:
+def make_slides(language: str, notes: dict[str, str]) -> list[dict]:
     """What templates/slides.html shows of each group, as HTML but for names, numbers and the question."""
-    by_number = sections(notes)
-    shown = [parts(group, notes, by_number[group["slides"]]) for group in page.DECK]
-    html = page.finish_formulas(page.to_html(BETWEEN.join(BETWEEN.join(part.values()) for part in shown)))
-    pieces = iter(html.split("<!-- next -->"))
-    names = {heading.number: heading for heading in page.headings(page.to_html(notes)) if heading.number}
-    slides = []
-    for group, part in zip(page.DECK, shown, strict=True):
-        printed, ours, picture, listed = (next(pieces) for _ in range(4))
-        has_printed = NOTHING not in part["printed"]
-        columns, rows = extent(part["printed"] + "\n" + part["ours"], WIDEST if has_printed else NARROWEST)
-        slides.append(
-            {
-                "slides": group["slides"],
-                "title": names[group["slides"]].short,
-                "section": names[group["slides"]].name,  # in the notes' page
-                "printed": printed if has_printed else "",
-                "ours": ours,
-                "picture": picture,
-                "mistakes": re.findall(r"<li>(.*?)</li>", listed, flags=re.DOTALL),
-                "question": group["question"][language],
-                "companions": page.companions(group, language),
-                "columns": columns,
-                "rows": rows,
-                "signs": signs(part["printed"]) if part["printed"].startswith("$$") else 0,
-                "room": room(part),
-            }
-        )
-    return slides
+    lecture = notes["lecture10_vae"]
+    by_number = sections(lecture)
+    steps = [(STEPS.findall(by_number[g["slides"]]) or ["-"])[0] for g in page.DECK]
+    pictures = [
+        next(p for p in PICTURE.findall("\n".join(notes.values())) if f"/{g['picture']})" in p) for g in page.DECK
+    ]
+    listed = ["\n".join(f"- {t}" for t in mistakes(notes["questions"], g["slides"])) or "-" for g in page.DECK]
+    pieces = page.finish_formulas(page.to_html(BETWEEN.join(pictures + listed + steps))).split("<!-- next -->")
+    names = {heading.number: heading for heading in page.headings(page.to_html(lecture)) if heading.number}
+    return [
+        {
+            "slides": group["slides"],
+            "title": names[group["slides"]].short,
+            "section": names[group["slides"]].name,  # in the notes' page
+            "pages": [
+                code_page(shown, len(mistakes(notes["questions"], group["slides"]))) for shown in group.get("code", [])
+            ],
+            "picture": pieces[i],
+            "mistakes": re.findall(r"<li>(.+?)</li>", pieces[len(pictures) + i], flags=re.DOTALL),
+            "steps": pieces[2 * len(pictures) + i] if steps[i] != "-" else "",  # of slides 7 and 9
+            "question": group["question"][language],
+            "companions": page.companions(group, language),
+        }
+        for i, group in enumerate(page.DECK)
+    ]
 
 
-def render(language: str, notes: dict[str, str]) -> str:
-    """The deck of one language, from the notes' Markdown in all of them."""
-    slides = make_slides(language, notes[language])
-    return page.render_template("slides.html", language, page.SLIDES, slides=slides, notes=page.PAGES[language])
+def render(notes: dict[str, dict[str, str]]) -> dict[str, str]:
+    """The deck of each language by file, from the notes' Markdown by language and name."""
+    files = {}
+    for language, texts in notes.items():
+        shown = {"slides": make_slides(language, texts), "notes": page.PAGES[language]["lecture10_vae"]}
+        files[page.SLIDES[language]] = page.render_template("slides.html", language, page.SLIDES, **shown)
+    return files

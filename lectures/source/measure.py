@@ -167,6 +167,57 @@ def with_four_times_the_divergence(epochs=15) -> dict[str, float]:
     return {f"{name}_nats": float(bound[name]) for name in ("reconstruction", "kl")}
 
 
+def pixel_entropies(images: np.ndarray) -> np.ndarray:
+    """For images [N, 28, 28], pixels taken for the probabilities of coins: their entropy, a sum, in nats: [N]."""
+    white, black = (np.clip(values.astype(np.float64), 1e-12, 1) for values in (images, 1 - images))
+    return -(white * np.log(white) + black * np.log(black)).sum(axis=(1, 2))
+
+
+def blur_of_samples(seeds: range = range(3), code_sizes: tuple[int, ...] = (2, 50), epochs: int = 5) -> dict:
+    """How grey 1,000 decoded samples of the prior are, by the code's dimensions: the pixels' mean entropy, in nats."""
+    by_size = {}
+    for size in code_sizes:
+        each_seed = []
+        for seed in seeds:
+            with tf.Graph().as_default(), tf.Session() as session:
+                model = vae.build_graph(size, seed=seed)
+                samples = model.decoder(model.prior.sample(1_000)).mean()
+                train(session, model.optimize, mnist.load("train"), epochs, model.images, seed=seed)
+                each_seed.append(pixel_entropies(session.run(samples)).mean())
+        by_size[str(size)] = mean_and_stddev(each_seed)
+    return {
+        "seeds": len(seeds),
+        "by_code_size_nats": by_size,
+        "images_nats": pixel_entropies(mnist.load("test").images).mean(),
+    }
+
+
+def gaussian_decoders(seeds: range = range(3), epochs: int = 5) -> dict[str, dict]:
+    """The slide's VAE with a Gaussian for the pixels, by its stddev: squared error an image, divergence, log density.
+
+    Two are fixed, by their squares: that of 1, and that which makes the loss a mean over pixels (2 stddev^2 = 784). The
+    third is a variable, one for all pixels.
+    """
+
+    def trained(seed: int, stddev: float | None) -> dict[str, float]:
+        with tf.Graph().as_default(), tf.Session() as session:
+            model = vae.build_graph(seed=seed)
+            scale = tf.nn.softplus(tf.get_variable("scale", initializer=0.0)) if stddev is None else tf.constant(stddev)
+            dist = tfd.Independent(tfd.Normal(tf.sigmoid(model.dist.distribution.logits), scale), 2)
+            log_prob = dist.log_prob(model.images)
+            optimize = tf.train.AdamOptimizer(1e-3).minimize(-tf.reduce_mean(log_prob - model.kl))
+            train(session, optimize, mnist.load("train"), epochs, model.images, seed=seed)
+            error = tf.reduce_sum((model.images - dist.mean()) ** 2, axis=[1, 2])
+            numbers = {"squared_error": error, "kl_nats": model.kl, "log_density_nats": log_prob, "stddev": scale}
+            values = session.run(numbers, {model.images: mnist.load("test").images})
+        return {name: float(np.mean(value)) for name, value in values.items()}
+
+    stddevs = {"one": 1.0, "mean_over_pixels": np.sqrt(784 / 2).astype(np.float32), "learned": None}
+    return {
+        name: mean_and_stddev_of_each([trained(seed, stddev) for seed in seeds]) for name, stddev in stddevs.items()
+    }
+
+
 def with_black_and_white_exchanged(run: Path) -> dict[str, float]:
     """The trained VAE's bound on the negatives of the test images, in nats."""
     with tf.Graph().as_default(), tf.Session() as session:

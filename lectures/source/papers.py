@@ -11,7 +11,6 @@ PAPERS = Path(__file__).with_name("papers.json")
 FIGURES = Path(__file__).parents[1] / "figures"
 PICTURES = {  # what the notes show, by its name there
     "paper_iwae_k1.png": "paper_iwae/k1/pictures/results.png",
-    "paper_cremer_gaps.png": "paper_cremer/pictures/gaps.png",
     "paper_cremer_estimates.png": "paper_cremer/pictures/estimates.png",
     "paper_aevb_bounds.png": "paper_aevb/bounds.png",
     "paper_aevb_divergences.png": "paper_aevb/divergences.png",

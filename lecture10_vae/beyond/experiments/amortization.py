@@ -4,14 +4,17 @@ The gap is the divergence KL[Q(z|x) || P(z|x)]. A part stays with the best diago
 approximation gap. The rest is the amortization gap (Cremer, Li, Duvenaud 2018), and has causes that can be told apart
 by training encoders on, and by looking at the images that they were trained on.
 
-    python lecture10_vae/beyond/experiments/amortization.py
+    .venv/bin/python lecture10_vae/beyond/experiments/amortization.py
 
-Two minutes a seed, and half a minute more where vae.py has not been trained with it yet.
+Which cause has the largest part depends on the order in which they are taken away, so that a cause's share is its mean
+over all orders (Shapley 1953). That takes encoders with and without more steps, each with and without more units, on
+images that the training had and on others.
+
+Three minutes a seed, and half a minute more where vae.py has not been trained with it yet.
 """
 
+import itertools
 from types import SimpleNamespace
-
-import numpy as np
 
 from lecture10_vae import vae
 from lecture10_vae.beyond.experiments import over_seeds, trained
@@ -22,12 +25,21 @@ from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import command_line, mnist, plotting
 from lecture10_vae.utils.run import restore
 
+import numpy as np
+
 EPOCHS, EPOCHS_AFRESH = 10, 25  # more than the VAE's 15 by 10, or as many as both
 WIDE = 400  # units of the wider encoder, which has no weights yet
+FRESH = {  # encoders of new weights, trained on the decoder as it is: units, epochs, and the rate that Adam ends at
+    "narrow": (100, EPOCHS_AFRESH, 0.0),
+    "wide_short": (WIDE, 15, 1e-3),  # as long, and at the same rate, as the VAE's own
+    "wide": (WIDE, EPOCHS_AFRESH, 0.0),
+}
+CAUSES = ("optimization", "width", "generalization")
+ENCODERS = {(): "encoder", ("optimization",): "narrow", ("width",): "wide_short", ("optimization", "width"): "wide"}
 SHARES = {
-    "optimization": "gone after more steps",
-    "width": f"gone with {WIDE} units",
-    "generalization": "gone on training images",
+    "optimization": "more steps",
+    "width": f"{WIDE} units in place of 100",
+    "generalization": "training images",
     "rest": "left with all three",
     "approximation": "the best Gaussian's",
 }
@@ -43,26 +55,28 @@ def measure(seed: int) -> dict:
         model = vae.build_graph(seed=seed)
         restore(session, folder)
         posteriors = {part: {"encoder": encode(session, model, model.posterior, parts[part])} for part in parts}
-        wide = tf.make_template("wide_encoder", vae.make_encoder, hidden_size=WIDE)
-        for name, encoder, epochs in (("trained_on", model.encoder, EPOCHS), ("wide", wide, EPOCHS_AFRESH)):
-            posterior, optimize = build_training(model, encoder, steps=epochs * (len(data) // 100))
+        encoders = [("trained_on", model.encoder, EPOCHS, 0.0)]
+        for name, (units, *training) in FRESH.items():
+            encoders.append((name, tf.make_template(name, vae.make_encoder, hidden_size=units), *training))
+        for name, encoder, epochs, last_rate in encoders:
+            posterior, optimize = build_training(model, encoder, epochs * (len(data) // 100), last_rate)
             train(session, optimize, data, epochs, model.images, seed=seed)
             for part, images in parts.items():
                 posteriors[part][name] = encode(session, model, posterior, images)
         numbers = {part: measure_part(session, model, images, posteriors[part]) for part, images in parts.items()}
-    return {"shares": shares(numbers["train"]["gaps"], numbers["test"]["gaps"]), **numbers}
+    return {**shares(numbers["train"]["gaps"], numbers["test"]["gaps"]), **numbers}
 
 
-def build_training(model: SimpleNamespace, encoder, steps: int) -> tuple[tfd.Distribution, tf.Operation]:
+def build_training(model: SimpleNamespace, encoder, steps: int, last_rate: float = 0.0):
     """An encoder's Q(z|x) for the model's images, and a step on its weights alone: the decoder stays.
 
-    The encoder is a template; over so many steps the rate falls from 1e-3 to 0.
+    The encoder is a template; over so many steps Adam's rate goes from 1e-3 to the last one.
     """
     posterior = encoder(model.images)
     code = posterior.sample()
     elbo = model.decoder(code).log_prob(model.images) - tfd.kl_divergence(posterior, model.prior)
     step = tf.Variable(0, trainable=False)
-    optimizer = tf.train.AdamOptimizer(tf.train.polynomial_decay(1e-3, step, steps, end_learning_rate=0.0))
+    optimizer = tf.train.AdamOptimizer(tf.train.polynomial_decay(1e-3, step, steps, last_rate))
     return posterior, optimizer.minimize(-tf.reduce_mean(elbo), step, encoder.trainable_variables)
 
 
@@ -96,18 +110,30 @@ def concentration(values: np.ndarray, fraction: float = 0.1) -> float:
     return np.sort(values)[-round(fraction * len(values)) :].sum() / values.sum()
 
 
-def shares(train: dict[str, float], test: dict[str, float]) -> dict[str, float]:
-    """What the gap on test images, in nats, is made of; the sum is the gap, since what is taken off is added next.
+def shares(train: dict[str, float], test: dict[str, float]) -> dict[str, dict[str, float]]:
+    """What the gap on test images is made of, in nats, from the gaps of each encoder on both kinds of images.
 
-    Other orders have other shares: those of optimization and width depend on which is mended first.
+    shares: of the three causes, each a mean over the orders in which they are taken away; of what is left then; and of
+        the best Gaussian. Their sum is the gap.
+    first, last: what each cause takes off before, and after, the other two.
     """
-    beyond = {part: gaps["wide_nats"] - gaps["best_nats"] for part, gaps in (("train", train), ("test", test))}
+
+    def lost(mended: tuple[str, ...]) -> float:
+        """By how much the encoder is below the best Gaussian, once these causes are taken away."""
+        gaps = train if "generalization" in mended else test
+        encoder = ENCODERS[tuple(cause for cause in CAUSES[:2] if cause in mended)]
+        return gaps[f"{encoder}_nats"] - gaps["best_nats"]
+
+    orders = list(itertools.permutations(CAUSES))
+    taken = {cause: {} for cause in CAUSES}  # by order
+    for order in orders:
+        for place, cause in enumerate(order):
+            taken[cause][order] = lost(order[:place]) - lost(order[: place + 1])
+    of_each = {f"{cause}_nats": sum(by_order.values()) / len(orders) for cause, by_order in taken.items()}
     return {
-        "optimization_nats": test["encoder_nats"] - test["trained_on_nats"],
-        "width_nats": test["trained_on_nats"] - test["wide_nats"],
-        "generalization_nats": beyond["test"] - beyond["train"],
-        "rest_nats": beyond["train"],
-        "approximation_nats": test["best_nats"],
+        "shares": of_each | {"rest_nats": lost(CAUSES), "approximation_nats": test["best_nats"]},
+        "first": {f"{cause}_nats": next(v for o, v in taken[cause].items() if o[0] == cause) for cause in CAUSES},
+        "last": {f"{cause}_nats": next(v for o, v in taken[cause].items() if o[-1] == cause) for cause in CAUSES},
     }
 
 

@@ -36,13 +36,13 @@ function Inlines(inlines)
   return kept
 end
 
--- The notes' own names are those of the Markdown.
-local pages = { ["lecture10_vae.md"] = "index.html", ["lecture10_vae.zh.md"] = "index.zh.html" }
+-- The notes' own names are those of the Markdown; each has a page.
+local pages = pandoc.List({ "lecture10_vae", "experiments", "papers", "working", "questions", "exercises" })
 
 function Link(link)
-  local file, anchor = link.target:match("^([^#]*)(.*)$")
-  if pages[file] then
-    link.target = pages[file] .. anchor
+  local name, ending, anchor = link.target:match("^([%w_]+)(%.?z?h?)%.md(.*)$")
+  if name and pages:includes(name) then
+    link.target = (name == "lecture10_vae" and "index" or name) .. ending .. ".html" .. anchor
   end
   return link
 end
