@@ -2,7 +2,6 @@
 
 import base64
 import json
-import re
 import shutil
 import subprocess
 from types import SimpleNamespace
@@ -100,9 +99,18 @@ class Case:
     def feed(self, step, noise=None):
         """What the placeholders get at a step, by name, and the noise."""
         batch = self.data.take(self.order[step * self.program.batch : (step + 1) * self.program.batch])
-        given = {"images": batch.images, "features": batch.images.reshape(-1, 784), "label": batch.labels, "digit": batch.labels}
+        given = {
+            "images": batch.images,
+            "features": batch.images.reshape(-1, 784),
+            "label": batch.labels,
+            "digit": batch.labels,
+        }
         feed = {op.outputs[0].name: given[op.name] for op in operations(self.graph, "Placeholder")}
-        noise = dict(zip((tensor.name for tensor in self.noises), self.noise[step], strict=True)) if noise is None else noise
+        noise = (
+            dict(zip((tensor.name for tensor in self.noises), self.noise[step], strict=True))
+            if noise is None
+            else noise
+        )
         return feed | noise
 
     def in_order(self, noise):
@@ -129,7 +137,9 @@ def load(session, weights, kind):
     """Gives the session's variables weights; works on an imported graph, too."""
     with session.graph.as_default():
         handles = {name: session.graph.get_operation_by_name(name).outputs[0] for name in weights}
-        session.run([tf.raw_ops.AssignVariableOp(resource=handles[name], value=weights[name].astype(kind)) for name in weights])
+        session.run(
+            [tf.raw_ops.AssignVariableOp(resource=handles[name], value=weights[name].astype(kind)) for name in weights]
+        )
 
 
 def tensors(model):

@@ -103,14 +103,16 @@ def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
         runs: the folder with the runs of vae.py and bayesian_network.py.
         target: the page's file.
     """
-    parts = {"words": read_words(), "recorded": record(runs)}
+    worker = modules.join(PARTS / "posterior_worker.js")
+    parts = {"words": read_words(), "recorded": record(runs), "worker": worker}
     json_parts = {
         name: json.dumps(part, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
         for name, part in parts.items()
     }
     environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
     style = (PARTS / "style.css").read_text(encoding="utf-8")
-    page = environment.get_template("page.html").render(style=style, script=modules.join(PARTS / "main.js"), **json_parts)
+    script = modules.join(PARTS / "main.js")
+    page = environment.get_template("page.html").render(style=style, script=script, **json_parts)
     target.write_text(page, encoding="utf-8")
     print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
 

@@ -1,16 +1,15 @@
-/* Part 3, slide 6: bound + divergence = ln P(x), for every Q that can be dragged there. */
+/* Part 1, slide 6: bound + divergence = ln P(x), for every Q that can be dragged there. */
 
 import { HALF_MASS } from "./gaussian.js";
 import { clamp } from "./numbers.js";
 import { announce, byId, calm, color, inNextFrame, number, whenRedrawn, word } from "./page.js";
 import { Chart, Plane, fillStriped, multiples, shade, write } from "./canvas.js";
 import { Climb, evenGrid, logJoint, measure } from "./lower_bound.js";
-import { levelsFor } from "./posterior.js";
+import { SHARES, levelsFor } from "./posterior.js";
 
 const START = { mean: [-1, 0.6], stddev: [0.4, 0.4] };
 const HALF = 3; // of the plane
 const NARROWEST = 0.05;
-const SHARES = [0.99, 0.9, 0.5];
 const SCALE = 12; // nats under ln P(x) that the bar shows
 const STEPS = 200; // of gradient ascent
 const RATE = 0.1;

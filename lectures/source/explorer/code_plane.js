@@ -1,4 +1,4 @@
-/* Part 1, slides 22-26: the plane of codes, what the decoder makes of each, and how both came about. */
+/* Part 3, slides 22-26: the plane of codes, what the decoder makes of each, and how both came about. */
 
 import { Random, unpack } from "./numbers.js";
 import { announce, byId, calm, color, inNextFrame, number, point, whenRedrawn, word } from "./page.js";

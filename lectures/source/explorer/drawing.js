@@ -83,6 +83,14 @@ function resize(ink, box, height, width) {
   return small;
 }
 
+/** As numpy.quantile has it: between two values in proportion. */
+function quantile(values, share) {
+  const sorted = values.slice().sort();
+  const place = share * (sorted.length - 1);
+  const [low, high] = [Math.floor(place), Math.ceil(place)].map((i) => sorted[i]);
+  return low + (place - Math.floor(place)) * (high - low);
+}
+
 /** Ink as an image [784]: scaled to a box of 20 x 20, its mass centred on row and column 14 (LeCun et al. 1998). */
 export function toMnist(ink) {
   const image = new Float64Array(SIDE * SIDE);
@@ -90,7 +98,9 @@ export function toMnist(ink) {
   if (!box) return image;
   const scale = 20 / Math.max(box.height, box.width);
   const [height, width] = [box.height, box.width].map((size) => Math.max(1, round(size * scale)));
-  const small = resize(ink, box, height, width);
+  const blurred = resize(ink, box, height, width);
+  const white = quantile(blurred.filter((value) => value > 0), 0.9); // most of a stroke's inside is white
+  const small = blurred.map((value) => clamp(value / white, 0, 1));
   const total = small.reduce((a, b) => a + b);
   const centre = [0, 0];
   small.forEach((value, place) => {

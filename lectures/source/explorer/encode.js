@@ -5,13 +5,13 @@ import { Random, unpack } from "./numbers.js";
 import { atRest, byId, color, inNextFrame, number, whenRedrawn, word } from "./page.js";
 import { recorded } from "./recorded.js";
 import { Chart, Plane, fillStriped, multiples, niceStep, shade, showImages, write } from "./canvas.js";
-import { CodeGrid, bestGaussian, heightOf, levelsFor } from "./posterior.js";
+import { heightOf } from "./posterior.js";
+import { Solver } from "./solver.js";
 import { Encoder, Inference, measureBound } from "./vae.js";
 import { announceNumbers, describeDigit, digit, Pad } from "./pad.js";
 import { CODES, decoder } from "./code_plane.js";
 
 const RATE = 0.03; // of the gradient steps, as in variational_inference.py
-const SHARES = [0.99, 0.9, 0.5]; // of the posterior's mass, that its regions hold
 const NOISE = new Random(2).codes(40); // the same for every Q, so that the same digit shows the same samples
 const SHOWN_SAMPLES = 5;
 
@@ -20,10 +20,10 @@ const weights = Object.entries(recorded.vae.encoder).map(([name, packed]) => [na
 export const encoder = new Encoder(Object.fromEntries(weights));
 /** For expectations over Q: codes enough while a digit is drawn, and for what is then looked at. */
 export const RULES = { quick: squareRule(recorded.rules.quick), fine: squareRule(recorded.rules.fine) };
-export const grid = new CodeGrid(decoder);
 
 const state = { encoded: null, q: null, inference: null, trail: [], exact: null, best: null };
 
+let solver;
 let zoomed;
 let overview;
 let ladder;
@@ -33,25 +33,21 @@ function encode() {
   const encoded = encoder.posterior(digit.image);
   Object.assign(state, { encoded, q: encoded, inference: null, trail: [], exact: null, best: null });
   state.numbers = measureBound(decoder, digit.image, encoded, RULES.quick);
+  solver.drop();
   frame();
   show();
   solveAtRest();
 }
 
-/** The exact posterior, ln P(x), and the best Gaussian: once the digit stands still. */
-function solve() {
-  if (!grid.prepare(12)) return setTimeout(solve, 0); // lets the page breathe
-  state.exact = grid.posterior(digit.image);
-  state.levels = levelsFor(state.exact, SHARES);
-  state.best = bestGaussian(state.exact);
-  state.atBest = measureBound(decoder, digit.image, state.best, RULES.fine);
-  state.atEncoder = measureBound(decoder, digit.image, state.encoded, RULES.fine);
-  state.numbers = measureBound(decoder, digit.image, state.q, RULES.fine);
+/** The exact posterior, ln P(x), and the best Gaussian, once they are known. */
+function showExact(solved) {
+  Object.assign(state, solved);
+  if (state.trail.length === 0) state.numbers = state.atEncoder;
   frame();
-  return show();
+  show();
 }
 
-const solveAtRest = atRest(solve, 120);
+const solveAtRest = atRest(() => digit.penDown || solver.solve(digit.image, state.encoded), 120); // not between two strokes' points
 
 function refine(steps) {
   state.inference ??= new Inference(decoder, digit.image, state.q, RULES.quick);
@@ -115,6 +111,7 @@ function showNumbers() {
     evidence: exact,
     approximation: state.exact && exact - state.atBest.elbo,
     amortization: state.exact && state.atBest.elbo - state.atEncoder.elbo,
+    now: state.exact && state.atBest.elbo - elbo,
   };
   for (const [name, value] of Object.entries(rows)) {
     byId(`encode-${name}`).textContent = value === null ? "…" : number(value);
@@ -229,6 +226,7 @@ function paintMark(context, x, line, shape, name) {
 
 export function startEncode() {
   new Pad(byId("encode-pad"));
+  solver = new Solver(decoder.weights, RULES.fine, showExact);
   zoomed = new Plane(byId("zoomed"), { centre: [0, 0], half: 1 }, paintZoomed);
   overview = new Plane(byId("overview"), { centre: [0, 0], half: 4.6 }, paintOverview);
   ladder = new Chart(byId("ladder"), paintLadder);

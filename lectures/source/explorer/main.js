@@ -3,9 +3,9 @@
 import { byId, startLanguage, whenRedrawn, word } from "./page.js";
 import { recorded } from "./recorded.js";
 import { EPOCHS, decoder, moveTo, startCodePlane } from "./code_plane.js";
-import { RULES, encoder, grid, startEncode } from "./encode.js";
+import { RULES, encoder, startEncode } from "./encode.js";
 import { Inference, measureBound } from "./vae.js";
-import { bestGaussian } from "./posterior.js";
+import { CodeGrid, bestGaussian } from "./posterior.js";
 import { Climb, measure } from "./lower_bound.js";
 import { startBound } from "./bound.js";
 import { network, startWeights } from "./weights.js";
@@ -19,11 +19,13 @@ const { vae_epochs, bayesian_network_epochs: bnn_epochs, seeds } = recorded.abou
 startLanguage();
 offerImages(unpack(recorded.images.pixels), recorded.images.labels);
 whenRedrawn(() => (byId("lead").textContent = word("lead", { vae_epochs, bnn_epochs, seed: seeds.vae })));
+startBound();
 startCodePlane();
 startEncode();
-startBound();
 startWeights();
-pick(3, 5); // whose encoder's Q is well beside the posterior
+pick(3, 8); // whose encoder's Q is well beside the posterior, and which the draws of weights take for a 3
+
+const grid = new CodeGrid(decoder); // as the worker has one
 
 window.explorer = {
   decode: (code, epoch = EPOCHS.at(-1).epoch) => [...EPOCHS.find((one) => one.epoch === epoch).decoder.mean(code)],

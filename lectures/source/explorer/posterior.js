@@ -9,6 +9,7 @@ const FINEST = 7; // times that the spacing may be halved
 const ENOUGH = 300; // codes that must matter before a grid is fine enough
 const MATTERS = [40, 20]; // nats below the largest ln P(x,z) that still matter, by grid: peaks hide from a coarse one
 const MATTERS_LATER = 16;
+export const SHARES = [0.99, 0.9, 0.5]; // of the mass, that the regions hold which are drawn
 
 /** What grids of codes share for all images: the decoder's normalizer at each code that was asked for. */
 export class CodeGrid {

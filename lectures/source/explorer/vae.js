@@ -55,6 +55,7 @@ export class Encoder {
 export class Decoder {
   /** Weights by TensorFlow's names, after "decoder/". */
   constructor(weights) {
+    this.weights = weights;
     this.toHidden = weights["hidden/kernel"]; // [2, units]
     this.hiddenBias = weights["hidden/bias"];
     this.toLogit = weights["logit/kernel"]; // [units, 784]

@@ -40,7 +40,9 @@ function show() {
   for (const [name, text] of Object.entries(texts)) byId(`weights-${name}`).textContent = text;
   const likely = state.probabilities.indexOf(Math.max(...state.probabilities));
   const percent = number(100 * state.probabilities[likely], 0);
-  const answer = word("weights.answer", { digit: likely, percent });
+  const { label } = digit.named.key === "digit.test" && digit.strokes.length === 0 ? digit.named.values : {};
+  const key = label === undefined || label === likely ? "weights.answer" : "weights.wrong";
+  const answer = word(key, { digit: likely, percent, label });
   byId("weights-answer").textContent = digit.empty ? word("digit.none") : answer;
   announceNumbers("weights-said", `${answer} ${word("weights.said", texts)}`);
 }
