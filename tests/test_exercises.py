@@ -35,6 +35,7 @@ def broken():
 
 def {FOURTH}():
     return 0.8301
+    raise NotImplementedError
 """
 
 
@@ -101,6 +102,22 @@ def test_one_mistake_leaves_the_others_checked_and_an_error_names_its_line(stude
     assert verdicts[THIRD] == check.TO_WRITE
 
 
+def test_one_answer_above_the_line_that_was_left_is_run(tmp_path):
+    file = tmp_path / "lower_bound.py"
+    file.write_text("\n".join(f"def {name}():\n    raise NotImplementedError" for name in (FIRST, SECOND, THIRD)))
+    assert check.nothing_is_written(file)
+    file.write_text(
+        f'{file.read_text()}\ndef {FOURTH}():\n    """Why"""\n    return 0.83\n    raise NotImplementedError\n'
+    )
+    assert [verdict.right for _, verdict in check.check(file)] == [False, False, False, True]
+
+
+def test_numpy_on_a_tensor_is_an_error_and_not_an_exercise_to_write(tmp_path):
+    verdict = check.run(lambda: np.mean(tf.constant(9.03)), ANSWERS["lower_bound"][FIRST], tmp_path / "lower_bound.py")
+    assert verdict != check.TO_WRITE
+    assert "NotImplementedError" in verdict.en
+
+
 def test_file_that_does_not_load_is_told_once(student):
     with (student / "lower_bound.py").open("a", encoding="utf-8") as file:
         file.write("def (:\n")
@@ -128,9 +145,10 @@ def test_number_is_right_whatever_its_type(right):
 def test_wrong_number_is_too_small_too_large_or_has_its_mistake_named():
     answer = ANSWERS["lower_bound"][FIRST]
     small, large, known = (check.judge(answer, number) for number in (3, 1_000, -11.51))
-    assert small == check.judge(ANSWERS["distributions"]["divergence_the_other_way"], 3)
-    assert small != check.judge(ANSWERS["lower_bound"][SECOND], 3)  # too large there
-    assert large == check.judge(ANSWERS["lower_bound"][SECOND], 1_000)
+    assert "small" in small.en
+    assert "小" in small.zh
+    assert "large" in large.en
+    assert "大" in large.zh
     assert known.en.startswith(answer.mistakes[0]["en"])
     assert known.zh.startswith(answer.mistakes[0]["zh"])
     assert not any(answer.rounded(answer.value) in text for text in (*small[:2], *large[:2], *known[:2]))
@@ -182,7 +200,7 @@ def test_class_becomes_a_table_with_a_row_for_each_student(say, tmp_path):
 
 
 def test_file_that_never_ends_is_given_up(tmp_path):
-    (tmp_path / "lower_bound.py").write_text("while True:\n    pass\n", encoding="utf-8")
+    (tmp_path / "lower_bound.py").write_text(f"def {FIRST}():\n    while True:\n        pass\n")
     assert check.check_apart(tmp_path / "lower_bound.py", seconds=1) == [check.TOO_LONG] * 4
 
 

@@ -1,6 +1,6 @@
 """Slides 13-16: solutions to the exercises of lectures/exercises/distributions.py.
 
-    python lectures/solutions/distributions.py
+    .venv/bin/python lectures/solutions/distributions.py
 
 Ten seconds on two cores.
 """

@@ -1,6 +1,6 @@
 """Slides 4-6: solutions to the exercises of lectures/exercises/lower_bound.py.
 
-    python lectures/solutions/lower_bound.py
+    .venv/bin/python lectures/solutions/lower_bound.py
 
 Ten seconds on two cores.
 """

@@ -1,8 +1,8 @@
 """Slides 9-10 and 22-26: solutions to the exercises of lectures/exercises/vae.py.
 
-    python lectures/solutions/vae.py
+    .venv/bin/python lectures/solutions/vae.py
 
-Ten seconds on two cores.
+Ten seconds on two cores, most of them for training.
 """
 
 from unittest import mock

@@ -1,8 +1,8 @@
 """Slides 7-8: solutions to the exercises of lectures/exercises/variational_inference.py.
 
-    python lectures/solutions/variational_inference.py
+    .venv/bin/python lectures/solutions/variational_inference.py
 
-Ten seconds on two cores.
+Ten seconds on two cores, most of them for training.
 """
 
 import contextlib
