@@ -187,7 +187,10 @@ def test_slide_24_softplus_reaches_zero_and_the_divergence_infinity(session):
     session.run(tf.global_variables_initializer())
     assert np.isfinite(session.run(tfd.kl_divergence(far_off, vae.make_prior()))).all()
     tf.trainable_variables()[-1].load([-200, -200], session)  # the bias of the slide's stddev head
-    assert session.run(tfd.kl_divergence(posterior, slide["make_prior"]())) == np.inf
+    kl = tfd.kl_divergence(posterior, slide["make_prior"]())
+    assert session.run(kl) == np.inf
+    hidden = tf.trainable_variables()[-6]  # the slide's first layer
+    assert np.isnan(session.run(tf.gradients(kl, hidden)[0])).any()
 
 
 def test_slide_29_lacks_a_parenthesis_and_slide_25_an_import(session):
