@@ -41,7 +41,7 @@ def named(slow=()):
     return pytest.mark.parametrize(("section", "name"), params)
 
 
-@named(slow={"alike_by_code", "accuracy_with_a_low_floor"})
+@named(slow={"alike_by_code", "weights_to_spare", "accuracy_with_a_low_floor", "best_temperature"})
 def test_solution_reaches_its_answer(section, name):
     measured = solution(section, name)()
     assert ANSWERS[section][name].covers(measured), f"{measured}, not {ANSWERS[section][name]}"
