@@ -1,4 +1,5 @@
-/* For test_playground.py: runs a text in the page's engine, with weights and noise that are given.
+/* For test_playground.py: runs a text in the page's engine, with weights and noise that are given; or builds several,
+ * `texts`, and tells what each prints or what is wrong with it.
  * node joined.cjs job.json: prints {values, slopes} of the first batch, and {losses, weights} of the steps. */
 
 import { Node, differentiate, run } from "../lectures/source/playground/graph.js";
@@ -9,6 +10,20 @@ const { readFileSync } = require("node:fs");
 const job = JSON.parse(readFileSync(process.argv[2], "utf8"));
 const numbers = (base64) => new Float64Array(Uint8Array.from(Buffer.from(base64, "base64")).buffer);
 const KERNELS = { double: () => plainKernels(Float64Array), plain: () => plainKernels(), wasm: () => wasmKernels(job.wasm) };
+
+if (job.texts) {
+  const say = ({ message, line }) => (line ? `line ${line}: ${message}` : message);
+  const build = (text) => new Model(text, { program: job.program, kernels: plainKernels(), random: { fill() {} } });
+  const told = job.texts.map((text) => {
+    try {
+      return build(text).print();
+    } catch (error) {
+      return say(error);
+    }
+  });
+  console.log(JSON.stringify(told));
+  process.exit();
+}
 
 const random = { fill: (array) => array.fill(0.5) };
 const model = new Model(job.text, { program: job.program, kernels: KERNELS[job.kernels](), random, grid: 9 });

@@ -172,6 +172,69 @@ def test_values_and_gradients_are_tensorflows_in_double_precision(slides, edit, 
         np.testing.assert_allclose(ours, slope, rtol=0, atol=1e-6 * np.abs(slope).max(), err_msg=name)
 
 
+VAE = playground.PROGRAMS["slides-22-26"]
+
+
+def told(tmp_path, *changes):
+    """What the engine says of vae.py's code after each change, an (old, new) each, with the line of `new`."""
+    texts = []
+    for old, new in changes:
+        assert VAE.code.count(old) == 1, old
+        texts.append(VAE.code.replace(old, new))
+    program = playground.describe(VAE) | {"text": "", "code": "", "edits": {}}
+    return engine(tmp_path, texts=texts, program=program, kernels="plain")
+
+
+SUBTRACT = 'tf.subtract(reconstruction, kl, "elbo")'
+MISTAKES = {  # an edit, and what TensorFlow 1 or Python say of it, or what the page lacks
+    (SUBTRACT, "recontruction - kl"): "NameError: name 'recontruction' is not defined. Did you mean: 'reconstruction'?",
+    (SUBTRACT, "reconstruction - - * kl"): "SyntaxError: a value is expected here, not *",
+    (SUBTRACT, "reconstruction - tf.cumsum(kl)"): "AttributeError: this page's tf has no cumsum",
+    (SUBTRACT, "reconstruction - kl[:3]"): "Dimensions must be equal, but are 100 and 3, with input shapes: [?], [3].",
+    (SUBTRACT, "reconstruction if kl > 1 else kl"): "Using a `tf.Tensor` as a Python `bool` is not allowed.",
+    (SUBTRACT, "reconstruction - np.log(kl)"): "NotImplementedError: Cannot convert a symbolic tf.Tensor",
+    (SUBTRACT, "(lambda a: a)(kl)"): '"lambda" is not in this page\'s Python',
+    (SUBTRACT, "tf.constant(1.0)"): "No gradients provided for any variable",
+    (SUBTRACT, "reconstruction - tf.cast(kl, tf.int32)"): "have types float32 and int32; tf.cast makes them one",
+    ('name="stddev"', 'name="mean"'): "Variable encoder/mean/kernel already exists, disallowed.",
+    (
+        "[-1, *data_shape]",
+        "[-1, 28, 27]",
+    ): "Cannot reshape a tensor with 78400 elements (shape [?,784]) to shape [-1,28,27].",
+    ('hidden_size, tf.nn.relu, name="hidden")\n    mean', 'hidden_size, tf.nn.relu, nam="hidden")\n    mean'): (
+        "dense() got an unexpected keyword argument 'nam'. Did you mean: 'name'?"
+    ),
+    ("tf.zeros([code_size])", "tf.zeros([images.shape[0], 2])"): "NameError: name 'images' is not defined",
+    ("posterior = encoder(images)", "posterior = encoder(tf.zeros([images.shape[0], 784]))"): "a dimension is None",
+    (
+        "build_graph(code_size=2, hidden_size=100",
+        "build_graph(code_size=2, hidden_size=40_000",
+    ): "MemoryError: this graph needs",
+    ("    return SimpleNamespace(**locals())\n", "    return None\n"): "build_graph must return SimpleNamespace",
+}
+
+
+def test_mistake_is_told_in_a_line_that_names_it_and_its_place(tmp_path):
+    found = told(tmp_path, *MISTAKES)
+    for (old, new), expected, message in zip(MISTAKES, MISTAKES.values(), found, strict=True):
+        assert isinstance(message, str), new
+        assert expected in message
+        line = VAE.code[: VAE.code.index(old)].count("\n") + 1
+        if message.startswith("line") and "No gradients" not in message:  # of a loss that is all right where it stands
+            assert message.startswith(f"line {line}: ")
+
+
+def test_print_shows_a_tensor(tmp_path):
+    (printed,) = told(tmp_path, (SUBTRACT, SUBTRACT + "\n    print(kl, posterior, code_size)"))
+    assert printed[0].startswith("Tensor(shape=[?], dtype=float32) ")
+    assert printed[1:] == ["tfp.distributions.MultivariateNormalDiag", "2"]
+
+
+def test_slide_s_script_is_what_the_page_has():
+    for program in playground.PROGRAMS.values():
+        assert program.text.count(program.code) == 1
+
+
 def slow_if_edited(cases):
     return [pytest.param(*case, marks=[pytest.mark.slow] * (case[1] is not None)) for case in cases]
 
@@ -193,3 +256,16 @@ def test_hundred_steps_in_float_are_tensorflows(slides, edit, tmp_path):
         moved = value - case.weights[name].astype(np.float32)
         away = decode(found["weights"][name], value.shape) - value
         assert np.linalg.norm(away) <= 2e-2 * max(np.linalg.norm(moved), 1e-3), name
+
+
+def test_kernels_agree_and_clang_makes_them_of_their_c(tmp_path):
+    """Plain JavaScript in float32, and where clang is, the wasm as its C says now."""
+    case = Case(VAE.code, VAE, 20)
+    losses = engine(tmp_path, **case.job("wasm", 20))["losses"]
+    np.testing.assert_allclose(engine(tmp_path, **case.job("plain", 20))["losses"], losses, rtol=1e-5)
+    if shutil.which("clang") and shutil.which("wasm-ld"):
+        playground.compile_kernels(tmp_path / "kernels.wasm")
+        wasm = base64.b64encode((tmp_path / "kernels.wasm").read_bytes()).decode()
+        np.testing.assert_allclose(
+            engine(tmp_path, **case.job("wasm", 20) | {"wasm": wasm})["losses"], losses, rtol=1e-6
+        )

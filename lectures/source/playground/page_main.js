@@ -193,4 +193,4 @@ async function start() {
 }
 
 start();
-window.playground = { state, script }; // for tests and the curious
+window.playground = { state, script, digit: () => [...digit.image] }; // for tests and the curious

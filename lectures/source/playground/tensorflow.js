@@ -8,7 +8,8 @@ const { operations: o, Node } = g;
 /** A module or a SimpleNamespace: names with a dot before them. */
 export class Namespace {
   constructor(label, names) {
-    Object.assign(this, { label, names: new Map(names instanceof Map ? names : Object.entries(names)) });
+    Object.assign(this, { label, names: new Map(Object.entries(names)) });
+    for (const [name, value] of this.names) if (typeof value === "function") value.title ??= name; // for its errors
   }
 }
 
@@ -16,14 +17,15 @@ export class Namespace {
 function f(signature, make) {
   const parameters = signature.split(",").filter(Boolean).map((one) => one.trim());
   const names = parameters.map((parameter) => parameter.replace("=", ""));
-  return define("the function", names, parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined)), (values) =>
+  return define(undefined, names, parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined)), (values) =>
     make(...values.map((value) => (value === absent ? undefined : value))));
 }
 const absent = Symbol("absent");
 
 /** A function of Python's: its parameters' names, their defaults (undefined for none), and what it does with values. */
 function define(title, names, initial, invoke) {
-  return (given, named, label = title) => {
+  const python = (given, named) => {
+    const label = python.title;
     if (given.length > names.length) throw Error(`TypeError: ${label}() takes ${names.length} arguments but ${given.length} were given`);
     for (const key of Object.keys(named)) {
       const place = names.indexOf(key);
@@ -36,6 +38,7 @@ function define(title, names, initial, invoke) {
       return value;
     }));
   };
+  return Object.assign(python, { title });
 }
 
 /** The known name that is like another, as Python suggests it. */
