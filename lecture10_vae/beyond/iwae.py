@@ -1,7 +1,7 @@
 """Burda, Grosse, Salakhutdinov 2016: the importance weighted auto-encoder (IWAE), table 1, with one stochastic layer.
 
 The bound of slide 6 by one code z is loose where Q(z|x) is unlike P(z|x). Averaging the weights of k codes, inside of
-the logarithm, makes it tighter, until it reaches ln P(x) (equation 8 there):
+the logarithm, makes it tighter; it tends to ln P(x) as k grows without end (equation 8 there):
 
     ln P(x) >= E[ln 1/k sum_i w_i] >= E[ln w],    w_i = P(x|z_i) P(z_i) / Q(z_i|x),    z_i from Q(z|x)
 
