@@ -146,7 +146,8 @@ def finish_headings(body: str, named: list[Heading], language: str, of_slides: d
         if heading.level != 2 or heading.number not in of_slides:
             return whole
         paths = companions(of_slides[heading.number], language)
-        links = "".join(f'<li><a href="{path}">{words[kind]}</a></li>' for kind, path in paths.items())
+        links = f"<li>{MINUTES[heading.number]} {words['minutes']}</li>"
+        links += "".join(f'<li><a href="{path}">{words[kind]}</a></li>' for kind, path in paths.items())
         return f'{whole}\n<ul class="companions">{links}</ul>'
 
     return HEADING.sub(replace, body)
