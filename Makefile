@@ -19,7 +19,7 @@ SCRIPTS := lower_bound vae variational_inference amortized_inference distributio
 	bayesian_network
 EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field learned_stddev two_layers doubt
 
-.PHONY: $(SCRIPTS) lecture lectures experiments
+.PHONY: $(SCRIPTS) lecture lectures exercises experiments
 .PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
 .PHONY: notes notebooks jupyter test test-slow soak bench lock canary check format tensorboard screenshots anew
 
@@ -78,6 +78,10 @@ lectures: $(VENV)/authors
 	$(BIN)/python lecture10_vae/lower_bound.py --full-covariance --logdir runs/lectures/lower_bound_full
 	$(BIN)/python lecture10_vae/regression.py --learn-stddev --logdir runs/lectures/regression_stddev
 	$(BIN)/python -m lectures.source.build
+
+# The exercises, with what is right already: make exercises ARGS="vae --hint 2"
+exercises: $(VENV)/ready
+	@$(BIN)/python lectures/exercises/check.py $(ARGS)
 
 # What the notes say of more than one seed; a seed that has been measured is kept
 experiments: $(VENV)/ready
