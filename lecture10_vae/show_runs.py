@@ -3,7 +3,8 @@
     .venv/bin/python lecture10_vae/show_runs.py
 
 An address is printed that shows the curves of all runs of the script that ran last, as they are, not smoothed; the port
-is 6006, or the next that is free. TensorBoard's own flags may follow, say `--logdir` for another folder than runs.
+is 6006, or the next that is free. TensorBoard's own flags may follow: `--logdir` for another folder than runs,
+`--path_prefix` behind a proxy, as JupyterHub has one, or `--bind_all` to let other machines look, too.
 """
 
 import contextlib
@@ -19,7 +20,6 @@ from urllib.parse import urlencode
 import lecture10_vae  # noqa: F401 (which tells a Python that is not the environment's in one line)
 
 FLAGS = [
-    "--host=127.0.0.1",
     "--samples_per_plugin=images=100",  # pictures of so many epochs, where it would keep ten of them
     "--load_fast=false",  # the fast loader prints a note, and for runs of this size it is not faster
 ]
@@ -38,14 +38,16 @@ def main() -> None:
         with contextlib.redirect_stderr(complaint):
             several = any(flag.startswith("--logdir_spec") for flag in sys.argv)
             runs = [] if several else ["--logdir=runs"]
-            tensorboard.configure(["tensorboard", *FLAGS, *runs, *sys.argv[1:]])
+            host = [] if "--bind_all" in sys.argv else ["--host=127.0.0.1"]
+            tensorboard.configure(["tensorboard", *host, *FLAGS, *runs, *sys.argv[1:]])
             logdir = tensorboard.flags.logdir
             newest = find_newest_run(Path(logdir)) if logdir else None
             if logdir and newest is None:
                 sys.exit(f"{logdir} holds no run: train one first, .venv/bin/python lecture10_vae/vae.py (make vae).")
             url = tensorboard.launch()
     except SystemExit as error:
-        sys.exit(complaint.getvalue().strip().splitlines()[-1] if error.code == 2 else error.code)
+        said = complaint.getvalue().strip().splitlines()  # the last line says what is wrong
+        sys.exit(said[-1] if error.code in (1, 2) and said else error.code)
     except (FlagsError, program.TensorBoardServerException) as error:
         sys.exit(str(getattr(error, "msg", error)))
     with contextlib.suppress(KeyboardInterrupt):

@@ -44,6 +44,19 @@ def test_without_runs_one_line_says_what_to_do(tmp_path, start_script):
     assert process.returncode == 1
 
 
+@pytest.mark.parametrize(
+    ("flags", "line"),
+    [
+        (["--host", "203.0.113.1"], "Cannot assign requested address\n"),  # an address of nobody's
+        (["--bogus"], "tensorboard: error: unrecognized arguments: --bogus\n"),
+    ],
+)
+def test_wrong_flag_is_one_line(vae_run, start_script, flags, line):
+    process = start_script("show_runs", *flags, cwd=vae_run.folder.parent.parent)
+    assert process.communicate(timeout=60) == ("", line)
+    assert process.returncode == 1
+
+
 def test_address_shows_all_runs_of_the_newest_ones_script_whatever_their_names(tmp_path):
     runs = {"vae": "vae", "vae (copy)": "vae", "a+b/vae.2": "vae", "regression": "regression"}
     for name, script in runs.items():
