@@ -16,6 +16,8 @@ import warnings
 import numpy as np
 
 os.environ["TF_USE_LEGACY_KERAS"] = "1"  # `tf.layers` and TensorFlow Probability need the Keras of before version 3
+if os.path.expanduser("~") == "~":  # without a home folder, as some servers run, Keras makes one of that name
+    os.environ.setdefault("KERAS_HOME", tempfile.mkdtemp())
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")  # no GPU, whose numbers differ, unless asked for, as by ...=0
 

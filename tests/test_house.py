@@ -120,3 +120,10 @@ def test_scripts_write_each_step_once_and_know_nothing_of_mini_batches_in_their_
     twice = ["variational_inference"]  # as slide 7 has two
     never = ["distributions", "amortized_inference", "show_runs", "own_digit", "pictures_to_idx"]
     assert steps == dict.fromkeys(steps, 1) | dict.fromkeys(twice, 2) | dict.fromkeys(never, 0)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there each user has a home folder")
+def test_without_a_home_folder_none_is_made_here(tmp_path):
+    code = "import os, pwd; del os.environ['HOME']; pwd.getpwuid = lambda user: {}[user]; import lecture10_vae.tf1"
+    subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
+    assert list(tmp_path.iterdir()) == []
