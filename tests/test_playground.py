@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from lecture10_vae import vae
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist
 from lecture10_vae.utils.pixels import assert_pixels
@@ -19,7 +20,13 @@ pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="no node he
 
 PARTS = playground.PARTS
 CASES = [(slides, edit) for slides, program in playground.PROGRAMS.items() for edit in [None, *program.edits]]
+TRAINED = [case for case in CASES if case[0] != "slides-13-16"]
+QUICK = [case for case in CASES if case[1] in (None, "warm-up", "iwae", "tanh", "as-printed")]
 STEPS = 100
+
+
+def slow_unless(quick, cases):
+    return [pytest.param(*case, marks=[] if case in quick else pytest.mark.slow) for case in cases]
 
 
 def text_of(slides, edit):
@@ -148,7 +155,7 @@ def tensors(model):
     return {name: tensor for name, tensor in found.items() if tensor.dtype in (tf.float32, tf.int32, tf.int64)}
 
 
-@pytest.mark.parametrize(("slides", "edit"), CASES)
+@pytest.mark.parametrize(("slides", "edit"), slow_unless(QUICK, CASES))
 def test_values_and_gradients_are_tensorflows_in_double_precision(slides, edit, tmp_path):
     case = Case(text_of(slides, edit), playground.PROGRAMS[slides], 1)
     found = engine(tmp_path, **case.job("double", 0))
@@ -235,11 +242,7 @@ def test_slide_s_script_is_what_the_page_has():
         assert program.text.count(program.code) == 1
 
 
-def slow_if_edited(cases):
-    return [pytest.param(*case, marks=[pytest.mark.slow] * (case[1] is not None)) for case in cases]
-
-
-@pytest.mark.parametrize(("slides", "edit"), slow_if_edited(case for case in CASES if case[0] != "slides-13-16"))
+@pytest.mark.parametrize(("slides", "edit"), slow_unless([("slides-22-26", None), ("slides-27-29", None)], TRAINED))
 def test_hundred_steps_in_float_are_tensorflows(slides, edit, tmp_path):
     """Their losses, and how the variables have moved, within 1e-3."""
     case = Case(text_of(slides, edit), playground.PROGRAMS[slides], STEPS)
@@ -269,3 +272,26 @@ def test_kernels_agree_and_clang_makes_them_of_their_c(tmp_path):
         np.testing.assert_allclose(
             engine(tmp_path, **case.job("wasm", 20) | {"wasm": wasm})["losses"], losses, rtol=1e-6
         )
+
+
+@pytest.mark.slow
+def test_bounds_after_an_epoch_are_the_scripts_over_five_seeds(vae_alone, tmp_path):
+    """The means differ by no more than two and a half standard errors; on all 60,000 images."""
+    train, test = mnist.load("train"), mnist.load("test")
+    paths = {"train": train, "test": test}
+    for name, data in paths.items():
+        (tmp_path / name).write_bytes(data.pixels.tobytes())
+    orders = [np.random.default_rng([seed, 1]).permutation(60_000).tolist() for seed in range(5)]  # as the script's
+    ours = engine(
+        tmp_path,
+        text=VAE.code,
+        program=playground.describe(VAE) | {"text": "", "code": "", "edits": {}},
+        wasm=base64.b64encode((PARTS / "kernels.wasm").read_bytes()).decode(),
+        seeds=list(range(5)),
+        orders=orders,
+        **{name: str(tmp_path / name) for name in paths},
+    )
+    theirs = [vae.main(epochs=1, seed=seed, logdir=tmp_path / f"run_{seed}")["elbo"] for seed in range(5)]
+    print(ours, theirs)
+    error = np.sqrt((np.var(ours, ddof=1) + np.var(theirs, ddof=1)) / 5)
+    assert np.mean(ours) == pytest.approx(np.mean(theirs), abs=2.5 * error)

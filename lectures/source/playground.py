@@ -112,7 +112,7 @@ log_ratio = dist.log_prob(sample) - other.log_prob(sample)
 kl = tfd.kl_divergence(dist, other)
 """,
         ("log_ratio", 0, 8),
-        {"half-as-wide": [("tf.ones_like(stddev))", "0.5 * tf.ones_like(stddev))")]},
+        {"other-at-one": [("tf.zeros_like(mean), tf.ones_like", "tf.ones_like(mean), tf.ones_like")]},
     ),
     "slides-17-18": Program(
         "regression",

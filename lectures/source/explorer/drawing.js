@@ -99,7 +99,10 @@ export function toMnist(ink) {
   const scale = 20 / Math.max(box.height, box.width);
   const [height, width] = [box.height, box.width].map((size) => Math.max(1, round(size * scale)));
   const blurred = resize(ink, box, height, width);
-  const white = quantile(blurred.filter((value) => value > 0), 0.9); // most of a stroke's inside is white
+  const white = quantile(
+    blurred.filter((value) => value > 0),
+    0.9,
+  ); // most of a stroke's inside is white
   const small = blurred.map((value) => clamp(value / white, 0, 1));
   const total = small.reduce((a, b) => a + b);
   const centre = [0, 0];

@@ -17,7 +17,10 @@ export async function readPicture(file) {
 
 /** How far each pixel is from the paper, the commonest grey, as ink [PAD * PAD] in [0, 1]. */
 function takeOffPaper(data, width, height) {
-  const grey = Float64Array.from({ length: width * height }, (_, i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 765);
+  const grey = Float64Array.from(
+    { length: width * height },
+    (_, i) => (data[4 * i] + data[4 * i + 1] + data[4 * i + 2]) / 765,
+  );
   const paper = grey.slice().sort()[grey.length >> 1];
   const away = grey.map((value) => Math.abs(value - paper));
   const most = away.reduce((a, b) => Math.max(a, b), 0.15); // what differs less is no ink

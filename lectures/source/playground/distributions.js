@@ -1,8 +1,19 @@
 /* tfd's distributions, as far as the slides and their edits go. Shapes are batch, then event, as in TensorFlow. */
 
-import { bernoulliLogProb, cast, lift, noise, oneHot, operations, reduceLogSumExp, reduceSum, repeat, reshape } from "./graph.js";
+import {
+  bernoulliLogProb,
+  cast,
+  lift,
+  noise,
+  oneHot,
+  operations,
+  reduceLogSumExp,
+  reduceSum,
+  repeat,
+  reshape,
+} from "./graph.js";
 
-const { abs, add, divide, exp, greater, log, multiply, negative, sigmoid, softplus, square, subtract } = operations;
+const { abs, add, divide, exp, greater, log, multiply, sigmoid, softplus, square, subtract } = operations;
 const LOG_2PI = Math.log(2 * Math.PI);
 
 export class Distribution {
@@ -32,9 +43,8 @@ function gaussian(name, loc, scale, event) {
     stddev: () => abs(stddev),
     variance: () => square(stddev),
     sample: (sizes) => add(mean, multiply(stddev, noise([...whole(sizes), ...shape]))),
-    log_prob: (value) => sum(subtract(multiply(-0.5, add(square(divide(subtract(value, mean), stddev)), LOG_2PI)), log(abs(stddev)))),
-    prob: (value) => exp(methods.log_prob(value)),
-    entropy: () => sum(add(log(abs(stddev)), 0.5 + 0.5 * LOG_2PI)),
+    log_prob: (value) =>
+      sum(subtract(multiply(-0.5, add(square(divide(subtract(value, mean), stddev)), LOG_2PI)), log(abs(stddev)))),
   };
   const [batch, events] = event ? [shape.slice(0, -1), shape.slice(-1)] : [shape, []];
   return new Distribution(name, { batch, event: events, mean, stddev, sum, methods });
@@ -45,19 +55,22 @@ export const multivariateNormalDiag = (loc, scale) => {
 };
 export const normal = (loc, scale) => gaussian("Normal", loc, scale, 0);
 
-/** A 1 or a 0, by its logits or its probability. A grey value in between gets a cross entropy. */
-export function bernoulli(logits, probs) {
-  const chance = probs ?? sigmoid(logits);
+/** A 1 or a 0, by its logits. A grey value in between gets a cross entropy. */
+export function bernoulli(logits) {
+  const chance = sigmoid(logits);
   const methods = {
     mean: () => chance,
-    sample: (sizes) => cast(greater(repeat(chance, [...whole(sizes), ...chance.shape]), noise([...whole(sizes), ...chance.shape], "uniform")), "int32"),
-    log_prob: (value) =>
-      probs
-        ? add(multiply(value, log(probs)), multiply(subtract(1, value), log(subtract(1, probs))))
-        : subtract(multiply(value, logits), softplus(logits)),
-    entropy: () => (probs ? negative(methods.log_prob(probs)) : subtract(softplus(logits), multiply(logits, chance))),
+    sample: (sizes) =>
+      cast(
+        greater(
+          repeat(chance, [...whole(sizes), ...chance.shape]),
+          noise([...whole(sizes), ...chance.shape], "uniform"),
+        ),
+        "int32",
+      ),
+    log_prob: (value) => subtract(multiply(value, logits), softplus(logits)),
   };
-  return new Distribution("Bernoulli", { batch: chance.shape, event: [], logits: probs ? null : logits, methods });
+  return new Distribution("Bernoulli", { batch: chance.shape, event: [], logits, methods });
 }
 
 /** One of the classes in the last dimension of the logits. */
@@ -66,25 +79,37 @@ export function categorical(logits) {
   const batch = logits.shape.slice(0, -1);
   const methods = {
     log_prob: (value) => {
-      if (lift(value).dtype === "float32") throw Error("TypeError: Categorical.log_prob takes whole numbers, the classes, not floats.");
+      if (lift(value).dtype === "float32")
+        throw Error("TypeError: Categorical.log_prob takes whole numbers, the classes, not floats.");
       return reduceSum(multiply(oneHot(lift(value, "int32"), +logits.shape.at(-1)), logProbs), -1);
     },
     probs_parameter: () => exp(logProbs),
     logits_parameter: () => logits,
-    entropy: () => negative(reduceSum(multiply(exp(logProbs), logProbs), -1)),
   };
   return new Distribution("Categorical", { batch, event: [], logProbs, methods });
 }
 
 /** A distribution whose last batch dimensions are one event: log_prob sums over them. */
 export function independent(base, rank) {
-  if (rank > base.batch.length) throw Error(`ValueError: reinterpreted_batch_ndims(${rank}) cannot exceed distribution.batch_ndims(${base.batch.length})`);
+  if (rank > base.batch.length)
+    throw Error(
+      `ValueError: reinterpreted_batch_ndims(${rank}) cannot exceed distribution.batch_ndims(${base.batch.length})`,
+    );
   const axes = Array.from({ length: rank }, (_, i) => -1 - i);
-  const methods = { mean: () => base.call("mean"), stddev: () => base.call("stddev"), sample: (sizes) => base.call("sample", sizes) };
+  const methods = {
+    mean: () => base.call("mean"),
+    stddev: () => base.call("stddev"),
+    sample: (sizes) => base.call("sample", sizes),
+  };
   methods.log_prob = (value) => pixels(base, lift(value), rank) ?? reduceSum(base.call("log_prob", value), axes);
-  methods.entropy = () => reduceSum(base.call("entropy"), axes);
   const cut = base.batch.length - rank;
-  return new Distribution("Independent", { batch: base.batch.slice(0, cut), event: [...base.batch.slice(cut), ...base.event], base, axes, methods });
+  return new Distribution("Independent", {
+    batch: base.batch.slice(0, cut),
+    event: [...base.batch.slice(cut), ...base.event],
+    base,
+    axes,
+    methods,
+  });
 }
 
 /** The Bernoulli's log_prob of whole images by the kernel, where it can be; else null. */
@@ -100,7 +125,9 @@ function pixels({ logits }, value, rank) {
 /** tfd.kl_divergence, in nats. */
 export function klDivergence(a, b) {
   if (a.name !== b.name || !(a.sum || a.logProbs || a.base))
-    throw Error(`NotImplementedError: No KL(distribution_a || distribution_b) registered for ${a.name} and ${b.name} on this page`);
+    throw Error(
+      `NotImplementedError: No KL(distribution_a || distribution_b) registered for ${a.name} and ${b.name} on this page`,
+    );
   if (a.base) return reduceSum(klDivergence(a.base, b.base), a.axes);
   if (a.logProbs) return reduceSum(multiply(exp(a.logProbs), subtract(a.logProbs, b.logProbs)), -1);
   const [ratio, apart] = [divide(a.stddev, b.stddev), divide(subtract(a.mean, b.mean), b.stddev)];

@@ -2,7 +2,8 @@
 
 import { escape } from "../explorer/page.js";
 
-const PARTS = /(#.*)|("""[^]*?"""|"[^"\n]*"|'[^'\n]*')|\b(def|return|with|as|if|elif|else|for|in|not|and|or|is|None|True|False)\b/g;
+const PARTS =
+  /(#.*)|("""[^]*?"""|"[^"\n]*"|'[^'\n]*')|\b(def|return|with|as|if|elif|else|for|in|not|and|or|is|None|True|False)\b/g;
 
 export class Editor {
   /** changed() is called at each edit of the reader's; run() at Ctrl+Enter. */
@@ -15,8 +16,8 @@ export class Editor {
       changed();
     });
     this.area.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) event.preventDefault(), run();
-      else if (event.key === "Enter") event.preventDefault(), this.breakLine();
+      if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) (event.preventDefault(), run());
+      else if (event.key === "Enter") (event.preventDefault(), this.breakLine());
     });
   }
 
@@ -50,11 +51,16 @@ export class Editor {
   paint() {
     const coloured = escape(this.text).replace(PARTS, (all, comment, string) => {
       const kind = comment ? "comment" : string ? "string" : "keyword";
-      return all.split("\n").map((part) => `<span class="${kind}">${part}</span>`).join("\n");
+      return all
+        .split("\n")
+        .map((part) => `<span class="${kind}">${part}</span>`)
+        .join("\n");
     });
     const plain = this.text.split("\n");
     const line = (html, n) => {
-      const kinds = [!this.marks.original.has(plain[n]) && "edited", this.marks.error === n + 1 && "wrong"].filter(Boolean);
+      const kinds = [!this.marks.original.has(plain[n]) && "edited", this.marks.error === n + 1 && "wrong"].filter(
+        Boolean,
+      );
       return `<span class="line ${kinds.join(" ")}">${html}\n</span>`;
     };
     this.sheet.innerHTML = coloured.split("\n").map(line).join("");

@@ -27,16 +27,24 @@ export class Node {
 }
 
 export const constant = (values, shape = [], dtype = "float32") =>
-  new Node(shape, [], { dtype, start: (array) => (array.length === values.length ? array.set(values) : array.fill(values)) });
+  new Node(shape, [], {
+    dtype,
+    start: (array) => (array.length === values.length ? array.set(values) : array.fill(values)),
+  });
 export const placeholder = (shape, dtype) => Object.assign(new Node(shape, [], { dtype }), { fed: true });
 
 /** A node of a number, or of what is one. */
 export function lift(value, dtype = "float32") {
   if (value instanceof Node) return value;
-  if (Array.isArray(value)) return stack(value.map((part) => lift(part, dtype)), 0);
+  if (Array.isArray(value))
+    return stack(
+      value.map((part) => lift(part, dtype)),
+      0,
+    );
   if (typeof value === "boolean") return constant(Number(value), [], "bool");
   if (typeof value !== "number") throw Error(`TypeError: a tensor or a number is expected here, not ${value}`);
-  if (dtype === "int32" && !Number.isInteger(value)) throw Error(`TypeError: Expected int32, but got ${value} of type 'float'.`);
+  if (dtype === "int32" && !Number.isInteger(value))
+    throw Error(`TypeError: Expected int32, but got ${value} of type 'float'.`);
   return constant(value, [], dtype);
 }
 
@@ -44,10 +52,14 @@ export function lift(value, dtype = "float32") {
 export function variable(name, shape, start) {
   const path = [...graph.scopes.map((scope) => scope.name), name].join("/");
   const [found, reuse] = [graph.variables.get(path), graph.scopes.findLast((scope) => scope.reuse)?.reuse];
-  if (found && !reuse) throw Error(`ValueError: Variable ${path} already exists, disallowed. Did you mean to set reuse=True in VarScope?`);
-  if (!found && reuse === true) throw Error(`ValueError: Variable ${path} does not exist, or was not created with tf.get_variable().`);
+  if (found && !reuse)
+    throw Error(`ValueError: Variable ${path} already exists, disallowed. Did you mean to set reuse=True in VarScope?`);
+  if (!found && reuse === true)
+    throw Error(`ValueError: Variable ${path} does not exist, or was not created with tf.get_variable().`);
   if (found && !sameShape(found.shape, shape))
-    throw Error(`ValueError: Trying to share variable ${path}, but specified shape ${show(shape)} and found shape ${show(found.shape)}.`);
+    throw Error(
+      `ValueError: Trying to share variable ${path}, but specified shape ${show(shape)} and found shape ${show(found.shape)}.`,
+    );
   if (found) return found;
   const made = Object.assign(new Node(shape, [], { start }), { learns: true });
   graph.variables.set(path, made);
@@ -69,13 +81,15 @@ export function allocate(nodes, kernels) {
   const arrays = nodes.filter((node) => !node.alias);
   const each = (node) => (graph.optimized?.has(node) ? 4 : node.learns ? 2 : 1);
   const numbers = arrays.reduce((sum, node) => sum + each(node) * node.size, 0);
-  if (numbers > 16e6) throw Error(`MemoryError: this graph needs ${Math.round((4 * numbers) / 1e6)} MB, more than the 64 of a page`);
+  if (numbers > 16e6)
+    throw Error(`MemoryError: this graph needs ${Math.round((4 * numbers) / 1e6)} MB, more than the 64 of a page`);
   kernels.reserve(5 * arrays.length, numbers);
   for (const node of arrays) {
     node.value = kernels.zeros(node.size);
     node.start?.(node.value);
     if (node.learns) node.slope = kernels.zeros(node.size);
-    if (graph.optimized?.has(node)) Object.assign(node, { first: kernels.zeros(node.size), second: kernels.zeros(node.size) });
+    if (graph.optimized?.has(node))
+      Object.assign(node, { first: kernels.zeros(node.size), second: kernels.zeros(node.size) });
   }
   for (const node of nodes) if (node.alias) [node.value, node.slope] = [node.inputs[0].value, node.inputs[0].slope];
 }
@@ -83,7 +97,8 @@ export function allocate(nodes, kernels) {
 /** The nodes that some need, in the order in which they were made. */
 export function behind(...targets) {
   const [needed, open] = [new Set(targets), [...targets]];
-  while (open.length) for (const input of open.pop().inputs) if (!needed.has(input)) needed.add(input), open.push(input);
+  while (open.length)
+    for (const input of open.pop().inputs) if (!needed.has(input)) (needed.add(input), open.push(input));
   return graph.nodes.filter((node) => needed.has(node));
 }
 
@@ -102,7 +117,9 @@ function broadcast(a, b) {
   return range(Math.max(a.length, b.length)).map((i, _, { length }) => {
     const [x, y] = [a, b].map((shape) => shape[shape.length - length + i] ?? 1);
     if (+x !== +y && +x !== 1 && +y !== 1)
-      throw Error(`ValueError: Dimensions must be equal, but are ${+x} and ${+y}, with input shapes: ${show(a)}, ${show(b)}.`);
+      throw Error(
+        `ValueError: Dimensions must be equal, but are ${+x} and ${+y}, with input shapes: ${show(a)}, ${show(b)}.`,
+      );
     return +x === 1 ? y : +y === 1 || x instanceof Open ? x : y;
   });
 }
@@ -110,7 +127,8 @@ function broadcast(a, b) {
 /** For each element of an array of shape `to`, where its value is in one of shape `from`, which is repeated. */
 function places(from, to) {
   const strides = [];
-  for (let [axis, stride] = [from.length - 1, 1]; axis >= 0; stride *= from[axis], axis -= 1) strides[axis] = +from[axis] === 1 ? 0 : stride;
+  for (let [axis, stride] = [from.length - 1, 1]; axis >= 0; stride *= from[axis], axis -= 1)
+    strides[axis] = +from[axis] === 1 ? 0 : stride;
   let result = [0];
   to.forEach((n, axis) => {
     const stride = strides[axis - to.length + from.length] ?? 0;
@@ -121,15 +139,14 @@ function places(from, to) {
   return result;
 }
 
-const OUTCOMES = { comparison: "bool", float: "float32" };
-
 /** f of each element of one to three arrays; slopes[i](inputs..., result) is its derivative by the i-th. */
 function elementwise(f, slopes, kind) {
   return (...values) => {
     const like = values.find((value) => value instanceof Node)?.dtype;
     const inputs = values.map((value) => lift(value, like === "bool" ? undefined : like));
     const dtypes = inputs.filter((input) => input.dtype !== "bool").map((input) => input.dtype);
-    if (new Set(dtypes).size > 1) throw Error(`TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
+    if (new Set(dtypes).size > 1)
+      throw Error(`TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
     const shape = inputs.map((input) => input.shape).reduce(broadcast);
     const at = inputs.map((input) => (sameShape(input.shape, shape) ? null : places(input.shape, shape)));
     const plain = at.every((places) => places === null);
@@ -148,14 +165,15 @@ function elementwise(f, slopes, kind) {
         const [to, places, derivative] = [input.slope, at[j], slopes[j]];
         if (plain && !y) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], value[i]);
         else if (plain && !z) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], y[i], value[i]);
-        else for (let i = 0; i < size; i++) to[places ? places[i] : i] += slope[i] * derivative(x[p[i]], y[q[i]], z ? z[r[i]] : value[i]);
+        else
+          for (let i = 0; i < size; i++)
+            to[places ? places[i] : i] += slope[i] * derivative(x[p[i]], y[q[i]], z ? z[r[i]] : value[i]);
       });
     };
-    return new Node(shape, inputs, { forward, backward, dtype: OUTCOMES[kind] ?? dtypes[0] });
+    return new Node(shape, inputs, { forward, backward, dtype: kind === "comparison" ? "bool" : dtypes[0] });
   };
 }
 const logistic = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
-const compare = (f) => elementwise((a, b) => Number(f(a, b)), [], "comparison");
 const flat = () => 0;
 /** Of two that are equal, the gradient goes to the first, as in TensorFlow. */
 export const operations = {
@@ -163,39 +181,31 @@ export const operations = {
   subtract: elementwise((a, b) => a - b, [() => 1, () => -1]),
   multiply: elementwise((a, b) => a * b, [(a, b) => b, (a) => a]),
   divide: elementwise((a, b) => a / b, [(a, b) => 1 / b, (a, b) => -a / (b * b)]),
-  floordiv: elementwise((a, b) => Math.floor(a / b), [flat, flat]),
-  mod: elementwise((a, b) => a - b * Math.floor(a / b), [() => 1, (a, b) => -Math.floor(a / b)]),
-  pow: elementwise((a, b) => a ** b, [(a, b) => (b === 0 ? 0 : b * a ** (b - 1)), (a, b, y) => (a > 0 ? y * Math.log(a) : 0)]),
+  pow: elementwise(
+    (a, b) => a ** b,
+    [(a, b) => (b === 0 ? 0 : b * a ** (b - 1)), (a, b, y) => (a > 0 ? y * Math.log(a) : 0)],
+  ),
   maximum: elementwise((a, b) => (a >= b ? a : b), [(a, b) => Number(a >= b), (a, b) => Number(a < b)]),
   minimum: elementwise((a, b) => (a <= b ? a : b), [(a, b) => Number(a <= b), (a, b) => Number(a > b)]),
   negative: elementwise((a) => -a, [() => -1]),
   exp: elementwise(Math.exp, [(a, y) => y]),
   log: elementwise(Math.log, [(a) => 1 / a]),
-  log1p: elementwise(Math.log1p, [(a) => 1 / (1 + a)]),
   abs: elementwise(Math.abs, [Math.sign]),
-  sign: elementwise(Math.sign, [flat]),
   square: elementwise((a) => a * a, [(a) => 2 * a]),
   sqrt: elementwise(Math.sqrt, [(a, y) => 0.5 / y]),
-  sin: elementwise(Math.sin, [Math.cos]),
-  cos: elementwise(Math.cos, [(a) => -Math.sin(a)]),
   tanh: elementwise(Math.tanh, [(a, y) => 1 - y * y]),
   sigmoid: elementwise(logistic, [(a, y) => y * (1 - y)]),
   relu: elementwise((a) => (a > 0 ? a : 0), [(a) => Number(a > 0)]),
   leaky_relu: elementwise((a) => (a > 0 ? a : 0.2 * a), [(a) => (a > 0 ? 1 : 0.2)]),
   elu: elementwise((a) => (a > 0 ? a : Math.expm1(a)), [(a, y) => (a > 0 ? 1 : y + 1)]),
   softplus: elementwise((a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))), [logistic]),
-  where: elementwise((a, b, c) => (a ? b : c), [flat, (a) => Number(a !== 0), (a) => Number(a === 0)]),
-  equal: compare((a, b) => a === b),
-  not_equal: compare((a, b) => a !== b),
-  less: compare((a, b) => a < b),
-  less_equal: compare((a, b) => a <= b),
-  greater: compare((a, b) => a > b),
-  greater_equal: compare((a, b) => a >= b),
+  greater: elementwise((a, b) => Number(a > b), [], "comparison"),
 };
 const { add, subtract, multiply, divide, exp, log } = operations;
 
 export function cast(value, dtype) {
-  const whole = dtype === "int32" || dtype === "int64" ? Math.trunc : dtype === "bool" ? (a) => Number(a !== 0) : (a) => a;
+  const whole =
+    dtype === "int32" || dtype === "int64" ? Math.trunc : dtype === "bool" ? (a) => Number(a !== 0) : (a) => a;
   const [input, node] = [lift(value), elementwise(whole, [() => 1])(lift(value))];
   return Object.assign(node, { dtype, learns: node.learns && dtype === input.dtype });
 }
@@ -208,7 +218,9 @@ export function reshape(value, shape) {
   const found = input.shape.some((n) => n instanceof Open) ? new Open(input.size / rest) : input.size / rest;
   const full = shape.map((n) => (+n === -1 ? found : n));
   if (sizeOf(full) !== input.size || full.some((n) => !Number.isInteger(+n) || +n < 0))
-    throw Error(`ValueError: Cannot reshape a tensor with ${input.size} elements (shape ${show(input.shape)}) to shape ${show(shape)}.`);
+    throw Error(
+      `ValueError: Cannot reshape a tensor with ${input.size} elements (shape ${show(input.shape)}) to shape ${show(shape)}.`,
+    );
   const node = new Node(full, [input], { dtype: input.dtype, alias: true });
   return Object.assign(node, { learns: input.learns });
 }
@@ -223,7 +235,8 @@ function arrange(inputs, shape, from) {
     return { input, to, from: to.map((i) => from[i] - start) };
   });
   const forward = ({ value }) => {
-    for (const { input, to, from: places } of parts) for (let n = 0; n < to.length; n++) value[to[n]] = input.value[places[n]];
+    for (const { input, to, from: places } of parts)
+      for (let n = 0; n < to.length; n++) value[to[n]] = input.value[places[n]];
   };
   const backward = ({ slope }) => {
     for (const { input, to, from: places } of parts)
@@ -233,7 +246,8 @@ function arrange(inputs, shape, from) {
 }
 
 const axisOf = (axis, rank) => {
-  if (!Number.isInteger(axis) || axis >= rank || axis < -rank) throw Error(`ValueError: Invalid axis ${axis} for ${rank} dimensions.`);
+  if (!Number.isInteger(axis) || axis >= rank || axis < -rank)
+    throw Error(`ValueError: Invalid axis ${axis} for ${rank} dimensions.`);
   return (axis + rank) % rank;
 };
 /** The numbers of an array's elements, as nested by its shape: what slices and transpositions pick from. */
@@ -249,30 +263,45 @@ export function select({ shape, at }, axis, indices) {
 }
 export const pick = (input, { shape, at }) => arrange([input], shape, at);
 
-export function transpose(value, order = range(value.shape.length).reverse()) {
-  const strides = value.shape.map((_, i) => sizeOf(value.shape.slice(i + 1)));
-  const shape = order.map((axis) => value.shape[axis]);
-  const at = order.reduce((found, axis) => found.flatMap((start) => range(+value.shape[axis]).map((i) => start + i * strides[axis])), [0]);
-  return arrange([value], shape, at);
-}
 export function pad(value, margins, filling = 0) {
   const wide = margins.reduce((numbers, [before, after], axis) => {
     const n = +numbers.shape[axis];
-    return select(numbers, axis, range(before + n + after).map((i) => (i < before || i >= before + n ? -1 : i - before)));
+    return select(
+      numbers,
+      axis,
+      range(before + n + after).map((i) => (i < before || i >= before + n ? -1 : i - before)),
+    );
   }, numbering(value.shape));
   const padded = pick(value, wide);
-  return filling === 0 ? padded : add(padded, constant(wide.at.map((place) => (place < 0 ? filling : 0)), wide.shape));
+  return filling === 0
+    ? padded
+    : add(
+        padded,
+        constant(
+          wide.at.map((place) => (place < 0 ? filling : 0)),
+          wide.shape,
+        ),
+      );
 }
 export const tile = (value, counts) =>
-  pick(value, counts.reduce((numbers, count, axis) => {
-    const n = +numbers.shape[axis];
-    return select(numbers, axis, range(n * count).map((i) => i % n));
-  }, numbering(value.shape)));
+  pick(
+    value,
+    counts.reduce((numbers, count, axis) => {
+      const n = +numbers.shape[axis];
+      return select(
+        numbers,
+        axis,
+        range(n * count).map((i) => i % n),
+      );
+    }, numbering(value.shape)),
+  );
 export function concat(values, axis) {
   const [{ shape }, along] = [values[0], axisOf(axis, values[0].shape.length)];
   for (const { shape: other } of values)
     if (!sameShape(shape.toSpliced(along, 1), other.toSpliced(along, 1)))
-      throw Error(`ValueError: Shapes ${show(shape)} and ${show(other)} differ in more than the axis ${axis} of concat.`);
+      throw Error(
+        `ValueError: Shapes ${show(shape)} and ${show(other)} differ in more than the axis ${axis} of concat.`,
+      );
   const starts = values.reduce((found, value) => [...found, found.at(-1) + value.size], [0]);
   const at = range(sizeOf(shape.slice(0, along))).flatMap((outer) =>
     values.flatMap((value, j) => {
@@ -280,11 +309,21 @@ export function concat(values, axis) {
       return range(inner).map((i) => starts[j] + outer * inner + i);
     }),
   );
-  return arrange(values, shape.with(along, values.reduce((sum, value) => sum + +value.shape[along], 0)), at);
+  return arrange(
+    values,
+    shape.with(
+      along,
+      values.reduce((sum, value) => sum + +value.shape[along], 0),
+    ),
+    at,
+  );
 }
 export function stack(values, axis = 0) {
   const along = axisOf(axis, values[0].shape.length + 1);
-  return concat(values.map((value) => reshape(value, value.shape.toSpliced(along, 0, 1))), along);
+  return concat(
+    values.map((value) => reshape(value, value.shape.toSpliced(along, 0, 1))),
+    along,
+  );
 }
 export const repeat = (value, shape) => add(value, constant(0, shape)); // along dimensions of 1, or that it lacks
 
@@ -309,12 +348,12 @@ export function reduceSum(value, axes = null, keep = false) {
 }
 export const reduceMean = (value, axes = null, keep = false) =>
   divide(reduceSum(value, axes, keep), reduction(value, axes, keep).count);
-/** The largest by `better`, or the smallest; the gradient is shared by those that are equal. */
-export const reduceBest = (better, worst) => (value, axes = null, keep = false) => {
+/** The largest; the gradient is shared by those that are equal. */
+export function reduceMax(value, axes = null, keep = false) {
   const { input, shape, to } = reduction(value, axes, keep);
   const forward = (node) => {
-    node.value.fill(worst);
-    for (let i = 0; i < input.size; i++) node.value[to[i]] = better(node.value[to[i]], input.value[i]);
+    node.value.fill(-Infinity);
+    for (let i = 0; i < input.size; i++) node.value[to[i]] = Math.max(node.value[to[i]], input.value[i]);
   };
   const backward = (node) => {
     const equal = new Float64Array(node.size);
@@ -323,24 +362,12 @@ export const reduceBest = (better, worst) => (value, axes = null, keep = false) 
       if (input.value[i] === node.value[to[i]]) input.slope[i] += node.slope[to[i]] / equal[to[i]];
   };
   return new Node(shape, [input], { forward, backward, dtype: input.dtype });
-};
-export const reduceMax = reduceBest(Math.max, -Infinity);
+}
 export function reduceLogSumExp(value, axes = null, keep = false) {
   const largest = stopGradient(reduceMax(value, axes, true));
   const sum = log(reduceSum(exp(subtract(value, largest)), axes, true));
   const whole = add(sum, largest);
   return keep ? whole : reshape(whole, reduction(value, axes, false).shape);
-}
-export function argmax(value, axis) {
-  const { input, shape, to } = reduction(value, axis, false);
-  const along = axisOf(axis, input.shape.length);
-  const [inner, n] = [sizeOf(input.shape.slice(along + 1)), +input.shape[along]];
-  const forward = (node) => {
-    const best = new Float64Array(node.size).fill(-Infinity);
-    for (let i = 0; i < input.size; i++)
-      if (input.value[i] > best[to[i]]) [best[to[i]], node.value[to[i]]] = [input.value[i], Math.floor(i / inner) % n];
-  };
-  return new Node(shape, [input], { forward, dtype: "int64" });
 }
 /** A row of 0 and a 1 for each whole number; rows of 0 for those outside of 0 to depth - 1. */
 export function oneHot(value, depth) {
@@ -355,7 +382,9 @@ export function affine(inputs, kernel, bias = null) {
   const [k, units] = kernel.shape.map(Number);
   const rows = inputs.size / k;
   if (kernel.shape.length !== 2 || +inputs.shape.at(-1) !== k)
-    throw Error(`ValueError: Dimensions must be equal, but are ${+inputs.shape.at(-1)} and ${k} for MatMul with input shapes: ${show(inputs.shape)}, ${show(kernel.shape)}.`);
+    throw Error(
+      `ValueError: Dimensions must be equal, but are ${+inputs.shape.at(-1)} and ${k} for MatMul with input shapes: ${show(inputs.shape)}, ${show(kernel.shape)}.`,
+    );
   const forward = (node, kernels) => {
     if (bias) for (let r = 0; r < rows; r++) node.value.set(bias.value, r * units);
     kernels.matmul(rows, units, k, inputs.value, k, 1, kernel.value, units, 1, node.value, bias !== null);
@@ -365,14 +394,18 @@ export function affine(inputs, kernel, bias = null) {
     if (bias) for (let r = 0; r < rows; r++) for (let j = 0; j < units; j++) bias.slope[j] += node.slope[r * units + j];
     if (inputs.learns) kernels.matmul(rows, k, units, node.slope, units, 1, kernel.value, 1, units, inputs.slope, true);
   };
-  return new Node([...inputs.shape.slice(0, -1), units], bias ? [inputs, kernel, bias] : [inputs, kernel], { forward, backward });
+  return new Node([...inputs.shape.slice(0, -1), units], bias ? [inputs, kernel, bias] : [inputs, kernel], {
+    forward,
+    backward,
+  });
 }
 
 /** ln P(values) of independent pixels by their logits, both [rows, pixels], a multiple of four: [rows]. */
 export function bernoulliLogProb(logits, values) {
   const [rows, pixels] = logits.shape.map(Number);
   const residual = new Node(logits.shape, []); // the gradient by the logits, kept for backward
-  const forward = (node, kernels) => kernels.bernoulli(rows, pixels, logits.value, values.value, node.value, residual.value);
+  const forward = (node, kernels) =>
+    kernels.bernoulli(rows, pixels, logits.value, values.value, node.value, residual.value);
   const backward = ({ slope }) => {
     for (let i = 0; i < logits.size; i++) logits.slope[i] += slope[(i / pixels) | 0] * residual.value[i];
   };

@@ -22,7 +22,15 @@ export class Model {
     const printed = this.graph.printed.filter((value) => value instanceof g.Node);
     this.printed = g.behind(...printed);
     const all = [this.order, this.measured, this.decoded, this.printed, this.feeds, [...this.graph.variables.values()]];
-    g.allocate(this.graph.nodes.filter(((needed) => (node) => needed.has(node))(new Set(all.flat()))), kernels);
+    g.allocate(
+      this.graph.nodes.filter(
+        (
+          (needed) => (node) =>
+            needed.has(node)
+        )(new Set(all.flat())),
+      ),
+      kernels,
+    );
   }
 
   /** What a step needs: the nodes behind the loss, and the variables among them. */
@@ -37,7 +45,9 @@ export class Model {
 
   /** The slide's measures, beside those of the text's own names; an edit may have made them impossible. */
   addMeasures(names) {
-    this.own = new Map(this.program.own.filter((name) => names.get(name) instanceof g.Node).map((name) => [name, names.get(name)]));
+    this.own = new Map(
+      this.program.own.filter((name) => names.get(name) instanceof g.Node).map((name) => [name, names.get(name)]),
+    );
     this.slide = new Map();
     try {
       const found = compile(this.program.measure, operators)(new Map(), names);
@@ -67,7 +77,10 @@ export class Model {
   feed({ pixels, labels }, chosen) {
     for (const { value, size, shape, dtype } of this.feeds) {
       const each = size / chosen.length;
-      if (each !== 1 && each !== 784) throw Error(`InvalidArgumentError: You must feed a value for a placeholder of shape ${g.show(shape)}: the page has images [?,28,28] and labels [?]`);
+      if (each !== 1 && each !== 784)
+        throw Error(
+          `InvalidArgumentError: You must feed a value for a placeholder of shape ${g.show(shape)}: the page has images [?,28,28] and labels [?]`,
+        );
       const [from, scale] = dtype === "float32" ? [pixels, 255] : [labels, 1];
       for (let n = 0; n < chosen.length; n++)
         for (let i = 0; i < each; i++) value[n * each + i] = from[chosen[n] * each + i] / scale;
@@ -79,13 +92,16 @@ export class Model {
     const { kernels, order, graph, optimizer } = this;
     this.feed(data, chosen);
     g.run(order, kernels);
-    const { loss, rate: { value: [rate] } } = optimizer;
+    const {
+      loss,
+      rate: {
+        value: [rate],
+      },
+    } = optimizer;
     g.differentiate(loss, order, kernels);
     this.steps += 1;
     const corrected = (rate * Math.sqrt(1 - 0.999 ** this.steps)) / (1 - 0.9 ** this.steps);
-    for (const node of graph.optimized)
-      if (optimizer.kind === "adam") kernels.adam(node.value, node.slope, node.first, node.second, corrected);
-      else for (let i = 0; i < node.size; i++) node.value[i] -= rate * node.slope[i];
+    for (const node of graph.optimized) kernels.adam(node.value, node.slope, node.first, node.second, corrected);
     if (optimizer.counts && graph.step) graph.step.value[0] += 1;
     return loss.value.reduce((a, b) => a + b) / loss.size;
   }
@@ -94,7 +110,10 @@ export class Model {
   measure(data, count, see) {
     const { batch } = this.program;
     for (let first = 0; first < count; first += batch) {
-      this.feed(data, Array.from({ length: batch }, (_, n) => first + n));
+      this.feed(
+        data,
+        Array.from({ length: batch }, (_, n) => first + n),
+      );
       g.run(this.measured, this.kernels);
       see(first);
     }

@@ -4,7 +4,17 @@ import { Editor } from "./editor.js";
 import { Run } from "./run.js";
 import { showBars, showRun, startViews } from "./views.js";
 import { showImages } from "../explorer/canvas.js";
-import { atRest, announce, byId, escape, inNextFrame, number, startLanguage, whenRedrawn, word } from "../explorer/page.js";
+import {
+  atRest,
+  announce,
+  byId,
+  escape,
+  inNextFrame,
+  number,
+  startLanguage,
+  whenRedrawn,
+  word,
+} from "../explorer/page.js";
 import { Pad, describeDigit, digit, offerImages } from "../explorer/pad.js";
 import { readPicture } from "../explorer/picture.js";
 
@@ -15,12 +25,17 @@ const program = () => programs[state.name];
 const shown = () => state.edit ?? state.slide;
 
 /** Bytes from base64 of what was deflated, and back. */
-const through = async (bytes, stream) => new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
-const fromBase64 = (text) => Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+const through = async (bytes, stream) =>
+  new Uint8Array(await new Response(new Blob([bytes]).stream().pipeThrough(stream)).arrayBuffer());
+const fromBase64 = (text) =>
+  Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
 const inflate = (text) => through(fromBase64(text), new DecompressionStream("deflate"));
 async function deflate(text) {
   const bytes = await through(new TextEncoder().encode(text), new CompressionStream("deflate"));
-  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes))
+    .replaceAll("+", "-")
+    .replaceAll("/", "_")
+    .replaceAll("=", "");
 }
 
 const editor = new Editor(byId("editor"), { changed: atRest(() => train(), 700), run: () => train(true) });
@@ -67,7 +82,8 @@ async function openAddress() {
   const [name, ...rest] = location.hash.slice(1).split("&");
   const options = new URLSearchParams(rest.join("&"));
   const known = programs[name] ? name : "slides-22-26";
-  const own = options.get("text") && new TextDecoder().decode(await inflate(options.get("text")).catch(() => new Uint8Array()));
+  const own =
+    options.get("text") && new TextDecoder().decode(await inflate(options.get("text")).catch(() => new Uint8Array()));
   open(known, own || programs[known].edits[options.get("edit")]);
 }
 
@@ -75,7 +91,10 @@ async function openAddress() {
 function describe() {
   const buttons = ["slide", ...Object.keys(program().edits)].map((name) => {
     const button = Object.assign(document.createElement("button"), { innerHTML: word(`edit.${name}`), name });
-    button.addEventListener("click", () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`));
+    button.addEventListener(
+      "click",
+      () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`),
+    );
     return button;
   });
   byId("edits").replaceChildren(...buttons);
@@ -91,8 +110,11 @@ function showEdits() {
   const name = text === code ? "slide" : Object.keys(edits).find((one) => edits[one] === text);
   for (const button of byId("edits").children) button.setAttribute("aria-pressed", button.name === name);
   const without = (all, others) => all.split("\n").filter((line) => line.trim() && !others.split("\n").includes(line));
-  const lines = (sign, changed) => changed.map((line) => `<span class="${sign === "+" ? "new" : "old"}">${sign} ${escape(line.trim())}\n</span>`);
-  byId("changed").innerHTML = [...lines("−", without(code, text)), ...lines("+", without(text, code))].slice(0, 14).join("");
+  const lines = (sign, changed) =>
+    changed.map((line) => `<span class="${sign === "+" ? "new" : "old"}">${sign} ${escape(line.trim())}\n</span>`);
+  byId("changed").innerHTML = [...lines("−", without(code, text)), ...lines("+", without(text, code))]
+    .slice(0, 14)
+    .join("");
   byId("look-for").innerHTML = word(name === "slide" ? `look.${state.name}` : name ? `look.${name}` : "look.own");
 }
 
@@ -108,7 +130,10 @@ function show() {
   const how = program().view === "gaussians" ? "sampled" : run.rests ? "rests" : run.worker ? "trains" : "stopped";
   byId("status").textContent = last ? word(how, { seen: last.seen.toLocaleString() }) : error ? "" : word("building");
   byId("more").hidden = !run.rests;
-  byId("kernels-used").textContent = last?.seen && last.speed !== undefined ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) }) : "";
+  byId("kernels-used").textContent =
+    last?.seen && last.speed !== undefined
+      ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) })
+      : "";
   byId("printed").textContent = last?.printed.join("\n") ?? "";
   byId("printed-box").hidden = !last?.printed.length;
   if (last) showNumbers(last, state.edit && state.slide.at(last.seen));
@@ -118,13 +143,27 @@ function show() {
 
 /** The numbers that the text itself names, and below them those of the slide, measured on whatever the text has made. */
 function showNumbers({ own, slide, objective, seen, unmeasured }, ghost) {
-  const row = (name, key, value, other) => `<tr><th scope="row">${word(key)}</th><td data-number="${name}">${numberOf(value)}</td>${ghost ? `<td>${numberOf(other)}</td>` : ""}</tr>`;
+  const row = (name, key, value, other) =>
+    `<tr><th scope="row">${word(key)}</th><td data-number="${name}">${numberOf(value)}</td>${ghost ? `<td>${numberOf(other)}</td>` : ""}</tr>`;
   const part = (key) => `<tr class="part"><th colspan="3">${word(key)}</th></tr>`;
-  const columns = ghost ? `<tr><td></td><td>${word("yours")}</td><td>${word("slides", { seen: ghost.seen.toLocaleString() })}</td></tr>` : "";
-  const rows = (kind, values, others) => Object.keys(values).map((name) => row(`${kind}.${name}`, `number.${name}`, values[name], others?.[name])).join("");
-  const trained = objective === undefined ? "" : row("objective", "number.objective", seen ? objective : null, ghost?.objective);
+  const columns = ghost
+    ? `<tr><td></td><td>${word("yours")}</td><td>${word("slides", { seen: ghost.seen.toLocaleString() })}</td></tr>`
+    : "";
+  const rows = (kind, values, others) =>
+    Object.keys(values)
+      .map((name) => row(`${kind}.${name}`, `number.${name}`, values[name], others?.[name]))
+      .join("");
+  const trained =
+    objective === undefined ? "" : row("objective", "number.objective", seen ? objective : null, ghost?.objective);
   const failed = unmeasured ? `<tr><td colspan="3">${word("unmeasured")} ${escape(unmeasured)}</td></tr>` : "";
-  byId("numbers").innerHTML = columns + part("numbers.own") + trained + rows("own", own, ghost?.own) + part("numbers.slide") + rows("slide", slide, ghost?.slide) + failed;
+  byId("numbers").innerHTML =
+    columns +
+    part("numbers.own") +
+    trained +
+    rows("own", own, ghost?.own) +
+    part("numbers.slide") +
+    rows("slide", slide, ghost?.slide) +
+    failed;
 }
 
 /** What the model makes of the reader's digit. */
@@ -134,17 +173,29 @@ function showLooked(looked) {
   byId("decoded").hidden = !looked.decoded;
   byId("looked-bars").hidden = !looked.answer?.length;
   if (looked.decoded) showImages(byId("decoded"), [looked.decoded]);
-  if (looked.answer?.length) showBars(byId("looked-bars"), looked.answer, looked.answer.indexOf(Math.max(...looked.answer)));
+  if (looked.answer?.length)
+    showBars(byId("looked-bars"), looked.answer, looked.answer.indexOf(Math.max(...looked.answer)));
 }
 
 /** The script with the text in its place; a default that build_graph's arguments got becomes main's, which hands it on. */
 function script() {
   const { text: whole, code } = program();
-  const parameters = (text) => new Map([...(text.match(/def build_graph\(([^)]*)\)/)?.[1] ?? "").matchAll(/(\w+)=([^,]+)/g)].map(([, name, value]) => [name, value.trim()]));
+  const parameters = (text) =>
+    new Map(
+      [...(text.match(/def build_graph\(([^)]*)\)/)?.[1] ?? "").matchAll(/(\w+)=([^,]+)/g)].map(([, name, value]) => [
+        name,
+        value.trim(),
+      ]),
+    );
   const before = parameters(code);
-  const changed = [...parameters(editor.text)].filter(([name, value]) => before.has(name) && before.get(name) !== value);
+  const changed = [...parameters(editor.text)].filter(
+    ([name, value]) => before.has(name) && before.get(name) !== value,
+  );
   const [start, end] = whole.split(code);
-  const main = changed.reduce((text, [name, value]) => text.replace(new RegExp(`^(    ${name}: \\w+ = ).*,$`, "m"), `$1${value},`), end);
+  const main = changed.reduce(
+    (text, [name, value]) => text.replace(new RegExp(`^(    ${name}: \\w+ = ).*,$`, "m"), `$1${value},`),
+    end,
+  );
   return start + editor.text.replace(/\n*$/, "\n") + main;
 }
 
@@ -174,7 +225,9 @@ function startControls() {
   click("take-home", takeHome);
   click("share", share);
   byId("picture").addEventListener("change", (event) => paste(event.target.files[0]));
-  document.addEventListener("paste", (event) => paste([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))));
+  document.addEventListener("paste", (event) =>
+    paste([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))),
+  );
   new Pad(byId("pad"));
   digit.watch(() => inNextFrame(() => (describeDigit(), digit.empty || shown()?.look(digit.image))));
   addEventListener("hashchange", openAddress);

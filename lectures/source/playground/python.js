@@ -21,13 +21,15 @@ function tokenize(text) {
   while (sticky.lastIndex < text.length) {
     const at = sticky.lastIndex;
     const found = sticky.exec(text);
-    if (!found) throw new PythonError(line, `SyntaxError: invalid syntax at ${text.slice(at).split("\n")[0].slice(0, 12)}`);
+    if (!found)
+      throw new PythonError(line, `SyntaxError: invalid syntax at ${text.slice(at).split("\n")[0].slice(0, 12)}`);
     const [all, number, string, name, sign, , space, newline] = found;
     if (fresh && depth === 0 && !newline && !/^[ \t]*(#|\n|$)/.test(text.slice(at))) {
       const indent = space ? all.length : 0;
-      if (indent > indents.at(-1)) indents.push(indent), put("indent");
-      while (indent < indents.at(-1)) indents.pop(), put("dedent");
-      if (indent !== indents.at(-1)) throw new PythonError(line, "IndentationError: unindent does not match any outer indentation level");
+      if (indent > indents.at(-1)) (indents.push(indent), put("indent"));
+      while (indent < indents.at(-1)) (indents.pop(), put("dedent"));
+      if (indent !== indents.at(-1))
+        throw new PythonError(line, "IndentationError: unindent does not match any outer indentation level");
       fresh = false;
     }
     if (newline && depth === 0) {
@@ -48,12 +50,29 @@ function tokenize(text) {
   return tokens;
 }
 
-const UNSUPPORTED = "while class lambda import from try except raise assert global nonlocal yield async await del".split(" ");
-const KEYWORDS = new Set([..."def return with as if elif else for in not and or is pass None True False".split(" "), ...UNSUPPORTED]);
-const COMPARE = { "==": "equal", "!=": "not_equal", "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal" };
+const UNSUPPORTED =
+  "is while class lambda import from try except raise assert global nonlocal yield async await del".split(" ");
+const KEYWORDS = new Set([
+  ..."def return with as if elif else for in not and or pass None True False".split(" "),
+  ...UNSUPPORTED,
+]);
+const COMPARE = {
+  "==": "equal",
+  "!=": "not_equal",
+  "<": "less",
+  "<=": "less_equal",
+  ">": "greater",
+  ">=": "greater_equal",
+};
 const BINARY = {
-  "+": [1, "add"], "-": [1, "subtract"], "*": [2, "multiply"], "/": [2, "divide"], "//": [2, "floordiv"], "%": [2, "mod"],
-  "@": [2, "matmul"], "**": [4, "pow"],
+  "+": [1, "add"],
+  "-": [1, "subtract"],
+  "*": [2, "multiply"],
+  "/": [2, "divide"],
+  "//": [2, "floordiv"],
+  "%": [2, "mod"],
+  "@": [2, "matmul"],
+  "**": [4, "pow"],
 };
 
 /** Text to a function of a map of names that runs it and adds the names it makes. Operators say what + and the like do:
@@ -99,8 +118,8 @@ export function compile(text, operators) {
 
   function atom() {
     const { kind, value, line } = tokens[at];
-    if (kind === "number" || kind === "string") return (at += 1), () => value;
-    if (kind === "...") return (at += 1), () => operators.ellipsis;
+    if (kind === "number" || kind === "string") return ((at += 1), () => value);
+    if (kind === "...") return ((at += 1), () => operators.ellipsis);
     if (skip("None")) return () => null;
     if (skip("True")) return () => true;
     if (skip("False")) return () => false;
@@ -170,7 +189,10 @@ export function compile(text, operators) {
               if (item.named) named[item.named] = item.value(scope);
               if (item.stars === 2) Object.assign(named, Object.fromEntries(operators.pairs(item.value(scope))));
             }
-            const given = spread(list.filter((item) => !item.named && item.stars < 2), scope);
+            const given = spread(
+              list.filter((item) => !item.named && item.stars < 2),
+              scope,
+            );
             return operators.call(before(scope), given, named);
           });
       } else if (skip("[")) {
@@ -208,11 +230,6 @@ export function compile(text, operators) {
     }
     const left = arithmetic();
     const { kind } = tokens[at];
-    if (skip("is")) {
-      const other = Boolean(skip("not"));
-      const right = arithmetic();
-      return (scope) => (left(scope) === right(scope)) !== other;
-    }
     if (!COMPARE[kind]) return left;
     at += 1;
     const right = arithmetic();
@@ -221,14 +238,17 @@ export function compile(text, operators) {
 
   /** Comparisons joined by `and`, and those by `or`; then a choice, a if condition else b. */
   function expression() {
-    const [{ line }, joined] = [tokens[at], (word, part) => {
-      let left = part();
-      while (skip(word)) {
-        const [a, b] = [left, part()];
-        left = (scope) => onLine(line, () => (operators.truth(a(scope)) === (word === "and") ? b(scope) : a(scope)));
-      }
-      return left;
-    }];
+    const [{ line }, joined] = [
+      tokens[at],
+      (word, part) => {
+        let left = part();
+        while (skip(word)) {
+          const [a, b] = [left, part()];
+          left = (scope) => onLine(line, () => (operators.truth(a(scope)) === (word === "and") ? b(scope) : a(scope)));
+        }
+        return left;
+      },
+    ];
     const value = joined("or", () => joined("and", comparison));
     if (!skip("if")) return value;
     const condition = expression();
@@ -269,8 +289,15 @@ export function compile(text, operators) {
     return (scope) => {
       const initial = parameters.map((parameter) => parameter.initial?.(scope));
       const names = parameters.map((parameter) => parameter.name);
-      scope.names.set(name, operators.define(name, names, initial, (values) =>
-        body({ names: new Map(names.map((one, i) => [one, values[i]])), outer: scope })?.value ?? null));
+      scope.names.set(
+        name,
+        operators.define(
+          name,
+          names,
+          initial,
+          (values) => body({ names: new Map(names.map((one, i) => [one, values[i]])), outer: scope })?.value ?? null,
+        ),
+      );
     };
   }
 
@@ -313,7 +340,8 @@ export function compile(text, operators) {
   function assign(scope, names, value) {
     if (names.length === 1) return scope.names.set(names[0], value);
     const values = operators.spread(value);
-    if (values.length !== names.length) throw Error(`ValueError: ${names.length} values are expected, not ${values.length}`);
+    if (values.length !== names.length)
+      throw Error(`ValueError: ${names.length} values are expected, not ${values.length}`);
     return names.forEach((name, i) => scope.names.set(name, values[i]));
   }
 
@@ -323,7 +351,7 @@ export function compile(text, operators) {
     if (skip("if")) return branch();
     if (skip("for")) return loop();
     if (skip("with")) return inContext();
-    if (skip("pass")) return take("newline"), () => undefined;
+    if (skip("pass")) return (take("newline"), () => undefined);
     if (skip("return")) {
       const value = peek("newline") ? () => null : expressions();
       take("newline");
@@ -334,8 +362,13 @@ export function compile(text, operators) {
       at += 2;
       const value = expressions();
       take("newline");
-      return (scope) => onLine(line, () =>
-        scope.names.set(name, operators.binary(BINARY[sign.slice(0, -1)][1], lookUp(scope, name, line), value(scope))));
+      return (scope) =>
+        onLine(line, () =>
+          scope.names.set(
+            name,
+            operators.binary(BINARY[sign.slice(0, -1)][1], lookUp(scope, name, line), value(scope)),
+          ),
+        );
     }
     const start = at;
     const value = expressions();

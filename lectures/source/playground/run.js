@@ -28,7 +28,16 @@ export class Run {
     };
     this.worker.onerror = (event) => told(this.fail({ error: event.message }));
     const seed = Number(options.get("seed") ?? 0);
-    this.worker.postMessage({ text, program, ...data, seed, limit: this.limit, grid, wasm, plain: options.has("plain") });
+    this.worker.postMessage({
+      text,
+      program,
+      ...data,
+      seed,
+      limit: this.limit,
+      grid,
+      wasm,
+      plain: options.has("plain"),
+    });
   }
 
   fail({ error, line }) {

@@ -1,7 +1,15 @@
 /* The names of TensorFlow 1 that the slides' lines and their edits use, on graph.js, for python.js to look up. */
 
 import * as g from "./graph.js";
-import { Distribution, bernoulli, categorical, independent, klDivergence, multivariateNormalDiag, normal } from "./distributions.js";
+import {
+  Distribution,
+  bernoulli,
+  categorical,
+  independent,
+  klDivergence,
+  multivariateNormalDiag,
+  normal,
+} from "./distributions.js";
 
 const { operations: o, Node } = g;
 
@@ -15,10 +23,17 @@ export class Namespace {
 
 /** A function that Python calls, make, by a signature as "inputs, units, activation=": those with = may be left out. */
 function f(signature, make) {
-  const parameters = signature.split(",").filter(Boolean).map((one) => one.trim());
+  const parameters = signature
+    .split(",")
+    .filter(Boolean)
+    .map((one) => one.trim());
   const names = parameters.map((parameter) => parameter.replace("=", ""));
-  return define(undefined, names, parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined)), (values) =>
-    make(...values.map((value) => (value === absent ? undefined : value))));
+  return define(
+    undefined,
+    names,
+    parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined)),
+    (values) => make(...values.map((value) => (value === absent ? undefined : value))),
+  );
 }
 const absent = Symbol("absent");
 
@@ -26,17 +41,21 @@ const absent = Symbol("absent");
 function define(title, names, initial, invoke) {
   const python = (given, named) => {
     const label = python.title;
-    if (given.length > names.length) throw Error(`TypeError: ${label}() takes ${names.length} arguments but ${given.length} were given`);
+    if (given.length > names.length)
+      throw Error(`TypeError: ${label}() takes ${names.length} arguments but ${given.length} were given`);
     for (const key of Object.keys(named)) {
       const place = names.indexOf(key);
-      if (place < 0) throw Error(`TypeError: ${label}() got an unexpected keyword argument '${key}'${suggest(key, names)}`);
+      if (place < 0)
+        throw Error(`TypeError: ${label}() got an unexpected keyword argument '${key}'${suggest(key, names)}`);
       if (place < given.length) throw Error(`TypeError: ${label}() got multiple values for argument '${key}'`);
     }
-    return invoke(names.map((name, i) => {
-      const value = i < given.length ? given[i] : Object.hasOwn(named, name) ? named[name] : initial[i];
-      if (value === undefined) throw Error(`TypeError: ${label}() missing a required argument: '${name}'`);
-      return value;
-    }));
+    return invoke(
+      names.map((name, i) => {
+        const value = i < given.length ? given[i] : Object.hasOwn(named, name) ? named[name] : initial[i];
+        if (value === undefined) throw Error(`TypeError: ${label}() missing a required argument: '${name}'`);
+        return value;
+      }),
+    );
   };
   return Object.assign(python, { title });
 }
@@ -46,7 +65,10 @@ function suggest(name, known) {
   const distance = (a, b) => {
     let row = Array.from({ length: b.length + 1 }, (_, j) => j);
     for (const [i, x] of [...a].entries())
-      row = row.reduce((next, _, j) => [...next, j ? Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (x !== b[j - 1])) : i + 1], []);
+      row = row.reduce(
+        (next, _, j) => [...next, j ? Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (x !== b[j - 1])) : i + 1],
+        [],
+      );
     return row.at(-1);
   };
   const [near] = known.map((one) => [distance(name, one), one]).sort(([a], [b]) => a - b);
@@ -55,28 +77,53 @@ function suggest(name, known) {
 
 const isNumber = (value) => typeof value === "number" || typeof value === "boolean";
 const onNumbers = {
-  add: (a, b) => a + b, subtract: (a, b) => a - b, multiply: (a, b) => a * b, divide: (a, b) => a / b,
-  floordiv: (a, b) => Math.floor(a / b), mod: (a, b) => a - b * Math.floor(a / b), pow: (a, b) => a ** b,
-  less: (a, b) => a < b, less_equal: (a, b) => a <= b, greater: (a, b) => a > b, greater_equal: (a, b) => a >= b,
+  add: (a, b) => a + b,
+  subtract: (a, b) => a - b,
+  multiply: (a, b) => a * b,
+  divide: (a, b) => a / b,
+  floordiv: (a, b) => Math.floor(a / b),
+  mod: (a, b) => a - b * Math.floor(a / b),
+  pow: (a, b) => a ** b,
+  less: (a, b) => a < b,
+  less_equal: (a, b) => a <= b,
+  greater: (a, b) => a > b,
+  greater_equal: (a, b) => a >= b,
 };
+const onTensors = new Set([...Object.keys(o), "matmul"]);
 const kind = (value) =>
-  value === null ? "NoneType" : value instanceof Node ? "Tensor" : Array.isArray(value) ? "list" : isNumber(value) ? "number"
-    : typeof value === "string" ? "str" : value instanceof Distribution ? value.name : typeof value === "function" ? "function" : "object";
-const matmul = (a, b) => (b.shape.length === 2 ? g.affine(a, b) : g.affine(a, g.reshape(b, b.shape)));
+  value === null
+    ? "NoneType"
+    : value instanceof Node
+      ? "Tensor"
+      : Array.isArray(value)
+        ? "list"
+        : isNumber(value)
+          ? "number"
+          : typeof value === "string"
+            ? "str"
+            : value instanceof Distribution
+              ? value.name
+              : typeof value === "function"
+                ? "function"
+                : "object";
 
 /** What python.js asks: the meaning of signs, of dots and brackets, of calls. */
 export const operators = {
-  suggest, define, ellipsis: Symbol("..."),
+  suggest,
+  define,
+  ellipsis: Symbol("..."),
   binary(name, a, b) {
     if (name === "equal" && !(a instanceof Node)) return a === b; // as TensorFlow 1 has it
     if (name === "not_equal" && !(a instanceof Node)) return a !== b;
     if (isNumber(a) && isNumber(b) && onNumbers[name]) return onNumbers[name](a, b);
     if (a instanceof Node || b instanceof Node) {
+      if (!onTensors.has(name)) throw Error(`NotImplementedError: this page has no ${name} of tensors`);
       const known = [a, b].every((value) => value instanceof Node || isNumber(value) || Array.isArray(value));
-      if (known) return name === "matmul" ? matmul(g.lift(a), g.lift(b)) : o[name](a, b);
+      if (known) return name === "matmul" ? g.affine(g.lift(a), g.lift(b)) : o[name](a, b);
     }
     if (name === "add" && Array.isArray(a) && Array.isArray(b)) return [...a, ...b];
-    if (name === "multiply" && Array.isArray(a) && Number.isInteger(b)) return Array.from({ length: b }, () => a).flat();
+    if (name === "multiply" && Array.isArray(a) && Number.isInteger(b))
+      return Array.from({ length: b }, () => a).flat();
     throw Error(`TypeError: unsupported operand types: '${kind(a)}' and '${kind(b)}'`);
   },
   negative: (value) => (isNumber(value) ? -value : o.negative(value)),
@@ -85,7 +132,8 @@ export const operators = {
     return Array.isArray(value) ? value.length > 0 : value instanceof Map ? value.size > 0 : Boolean(value);
   },
   spread(value) {
-    if (value instanceof Node) throw Error("TypeError: Tensor objects are not iterable; tf.unstack makes a list of one.");
+    if (value instanceof Node)
+      throw Error("TypeError: Tensor objects are not iterable; tf.unstack makes a list of one.");
     if (!Array.isArray(value)) throw Error(`TypeError: '${kind(value)}' object is not iterable`);
     return value;
   },
@@ -98,12 +146,15 @@ export const operators = {
   attribute(object, name) {
     if (object instanceof Namespace) {
       if (object.names.has(name)) return object.names.get(name);
-      throw Error(`AttributeError: this page's ${object.label} has no ${name}${suggest(name, [...object.names.keys()])}`);
+      throw Error(
+        `AttributeError: this page's ${object.label} has no ${name}${suggest(name, [...object.names.keys()])}`,
+      );
     }
     if (object instanceof Distribution) {
-      if (name === "batch_shape" || name === "event_shape") return known(name === "batch_shape" ? object.batch : object.event);
+      if (name === "batch_shape" || name === "event_shape")
+        return known(name === "batch_shape" ? object.batch : object.event);
       object.method(name);
-      const signature = { sample: "sample_shape=", log_prob: "value", prob: "value" }[name] ?? "";
+      const signature = { sample: "sample_shape=", log_prob: "value" }[name] ?? "";
       return f(`${signature}${signature && ","} name=`, (value) => object.call(name, value));
     }
     if (object instanceof Node) {
@@ -124,7 +175,8 @@ export const operators = {
     return found;
   },
   within(context, work) {
-    if (!context?.around) throw Error(`TypeError: '${kind(context)}' object does not support the context manager protocol`);
+    if (!context?.around)
+      throw Error(`TypeError: '${kind(context)}' object does not support the context manager protocol`);
     return context.around(work);
   },
 };
@@ -136,7 +188,8 @@ function slice(value, parts) {
   const dots = parts.indexOf(operators.ellipsis);
   const all = { slice: [null, null] };
   const full = dots < 0 ? parts : parts.toSpliced(dots, 1, ...Array(shape.length - parts.length + 1).fill(all));
-  if (full.length > shape.length) throw Error(`ValueError: Index out of range using input dim ${shape.length}; input has only ${shape.length} dims.`);
+  if (full.length > shape.length)
+    throw Error(`ValueError: Index out of range using input dim ${shape.length}; input has only ${shape.length} dims.`);
   let numbers = g.numbering(shape);
   full.forEach((part, axis) => {
     const n = +shape[axis];
@@ -145,14 +198,20 @@ function slice(value, parts) {
     if (chosen.includes(undefined)) throw Error(`ValueError: slice index ${part} of dimension ${axis} out of bounds.`);
     numbers = g.select(numbers, axis, chosen);
   });
-  return g.reshape(g.pick(value, numbers), numbers.shape.filter((_, axis) => !full[axis] && full[axis] !== 0 || full[axis]?.slice));
+  return g.reshape(
+    g.pick(value, numbers),
+    numbers.shape.filter((_, axis) => (!full[axis] && full[axis] !== 0) || full[axis]?.slice),
+  );
 }
 
 /** A shape as Python gives it. */
 const toShape = (shape) => {
   if (shape instanceof Node) throw Error("TypeError: a shape must be a list of numbers here, such as [10, 2].");
   return [shape].flat().map((n) => {
-    if (n === null) throw Error("ValueError: a dimension is None: it is known only once images are fed. tf.shape(x)[0] is that number.");
+    if (n === null)
+      throw Error(
+        "ValueError: a dimension is None: it is known only once images are fed. tf.shape(x)[0] is that number.",
+      );
     return n;
   });
 };
@@ -160,7 +219,8 @@ const filled = (value) => f("shape, dtype=, name=", (shape) => g.constant(value,
 const filledLike = (value) => f("tensor, dtype=, name=", (tensor) => g.constant(value, g.lift(tensor).shape));
 const unary = (make) => f("x, name=", (x) => make(x));
 const binary = (make) => f("x, y, name=", (x, y) => make(x, y));
-const reduce = (make) => f("input_tensor, axis=, keepdims=, name=", (value, axis, keep) => make(value, axis ?? null, Boolean(keep)));
+const reduce = (make) =>
+  f("input_tensor, axis=, keepdims=, name=", (value, axis, keep) => make(value, axis ?? null, Boolean(keep)));
 const each = (make, names) => Object.fromEntries(names.map((name) => [name, make(o[name])]));
 const apply = (callee, value) => (callee ? operators.call(callee, [value], {}) : value);
 
@@ -172,10 +232,6 @@ const initializer = {
     const limit = Math.sqrt(6 / (fanIn + fanOut));
     g.graph.random.fill(array, "uniform");
     for (let i = 0; i < array.length; i++) array[i] = limit * (2 * array[i] - 1);
-  },
-  normal: (mean, stddev) => () => (array) => {
-    g.graph.random.fill(array, "normal");
-    for (let i = 0; i < array.length; i++) array[i] = mean + stddev * array[i];
   },
 };
 const makes = (signature, make) => f(signature, (...values) => ({ initialize: make(...values) }));
@@ -199,13 +255,17 @@ function unique(name) {
 }
 
 function dense(inputs, units, activation, useBias = true, kernel, bias, name) {
-  if (!Number.isInteger(units) || units < 1) throw Error(`ValueError: units must be a whole number above 0, not ${units}`);
+  if (!Number.isInteger(units) || units < 1)
+    throw Error(`ValueError: units must be a whole number above 0, not ${units}`);
   const value = g.lift(inputs);
-  if (value.shape.length < 2) throw Error(`ValueError: dense needs inputs of two dimensions or more, not ${g.show(value.shape)}`);
+  if (value.shape.length < 2)
+    throw Error(`ValueError: dense needs inputs of two dimensions or more, not ${g.show(value.shape)}`);
   const shape = [+value.shape.at(-1), units];
   return g.inScope(name ?? unique("dense"), undefined, () => {
     const weights = g.variable("kernel", shape, startOf(kernel, shape));
-    const added = useBias ? g.variable("bias", [units], startOf(bias ?? { initialize: initializer.constant(0) }, [units])) : null;
+    const added = useBias
+      ? g.variable("bias", [units], startOf(bias ?? { initialize: initializer.constant(0) }, [units]))
+      : null;
     return apply(activation, g.affine(value, weights, added));
   });
 }
@@ -221,13 +281,14 @@ function makeTemplate(name, func, set) {
   };
 }
 
-const optimizer = (kind, signature, initial) =>
-  f(signature, (rate = initial) => new Namespace("optimizer", {
+const optimizer = (rate = 0.001) =>
+  new Namespace("optimizer", {
     minimize: f("loss, global_step=, var_list=, name=", (loss, step) => {
-      if (!(loss instanceof Node) || !loss.learns) throw Error("ValueError: No gradients provided for any variable: the loss does not depend on one.");
-      return { optimize: { kind, loss, rate: g.lift(rate), counts: Boolean(step) } };
+      if (!(loss instanceof Node) || !loss.learns)
+        throw Error("ValueError: No gradients provided for any variable: the loss does not depend on one.");
+      return { optimize: { loss, rate: g.lift(rate), counts: Boolean(step) } };
     }),
-  }));
+  });
 const softmax = (logits, axis = -1) => o.exp(logSoftmax(logits, axis));
 const logSoftmax = (logits, axis = -1) => o.subtract(logits, g.reduceLogSumExp(logits, axis, true));
 
@@ -239,103 +300,133 @@ const nn = new Namespace("tf.nn", {
   ...each(unary, ["relu", "softplus", "sigmoid", "tanh", "elu", "leaky_relu"]),
   softmax: f("logits, axis=, name=", (logits, axis) => softmax(logits, axis)),
   log_softmax: f("logits, axis=, name=", (logits, axis) => logSoftmax(logits, axis)),
-  sigmoid_cross_entropy_with_logits: f("labels, logits, name=", (labels, logits) => o.subtract(o.softplus(logits), o.multiply(labels, logits))),
 });
 const train = new Namespace("tf.train", {
-  AdamOptimizer: optimizer("adam", "learning_rate=, name=", 0.001),
-  GradientDescentOptimizer: optimizer("sgd", "learning_rate, name=", undefined),
+  AdamOptimizer: f("learning_rate=, name=", optimizer),
   get_or_create_global_step: f("", () => (g.graph.step ??= g.constant(0, [], "int64"))),
 });
 const around = (enter) => ({ around: enter });
 const dtypes = Object.fromEntries(["float32", "int32", "int64", "bool"].map((name) => [name, name]));
 export const tf = new Namespace("tf", {
-  layers, nn, train, ...dtypes,
-  ...each(unary, ["exp", "log", "log1p", "square", "sqrt", "abs", "sign", "negative", "tanh", "sigmoid", "sin", "cos"]),
-  ...each(binary, ["add", "subtract", "multiply", "divide", "maximum", "minimum", "pow", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "mod", "floordiv"]),
-  reduce_sum: reduce(g.reduceSum), reduce_mean: reduce(g.reduceMean), reduce_max: reduce(g.reduceMax),
-  reduce_min: reduce((value, ...rest) => o.negative(g.reduceMax(o.negative(value), ...rest))), reduce_logsumexp: reduce(g.reduceLogSumExp),
+  layers,
+  nn,
+  train,
+  ...dtypes,
+  ...each(unary, ["exp", "log", "square", "sqrt", "abs", "negative", "tanh", "sigmoid"]),
+  ...each(binary, ["add", "subtract", "multiply", "divide", "maximum", "minimum", "pow", "greater"]),
+  reduce_sum: reduce(g.reduceSum),
+  reduce_mean: reduce(g.reduceMean),
+  reduce_max: reduce(g.reduceMax),
+  reduce_min: reduce((value, ...rest) => o.negative(g.reduceMax(o.negative(value), ...rest))),
+  reduce_logsumexp: reduce(g.reduceLogSumExp),
   AUTO_REUSE: "auto",
-  zeros: filled(0), ones: filled(1), zeros_like: filledLike(0), ones_like: filledLike(1),
-  fill: f("dims, value, name=", (shape, value) => g.repeat(g.lift(value), toShape(shape))),
+  zeros: filled(0),
+  ones: filled(1),
+  zeros_like: filledLike(0),
+  ones_like: filledLike(1),
   constant: f("value, dtype=, name=", (value, dtype) => g.lift(value, dtype)),
-  identity: unary((value) => o.add(value, 0)), stop_gradient: unary(g.stopGradient),
+  identity: unary((value) => o.add(value, 0)),
+  stop_gradient: unary(g.stopGradient),
   cast: f("x, dtype, name=", g.cast),
-  where: f("condition, x, y, name=", o.where),
-  clip_by_value: f("t, clip_value_min, clip_value_max, name=", (value, least, most) => o.minimum(o.maximum(value, least), most)),
+  clip_by_value: f("t, clip_value_min, clip_value_max, name=", (value, least, most) =>
+    o.minimum(o.maximum(value, least), most),
+  ),
   reshape: f("tensor, shape, name=", (tensor, shape) => g.reshape(tensor, toShape(shape))),
   shape: f("input, name=", (value) => value.shape.map(Number)),
-  transpose: f("a, perm=, name=", (value, order) => g.transpose(value, order ?? undefined)),
-  expand_dims: f("input, axis, name=", (value, axis) => g.reshape(value, value.shape.toSpliced(axis < 0 ? axis + value.shape.length + 1 : axis, 0, 1))),
-  squeeze: f("input, axis=, name=", (value, axis) => g.reshape(value, value.shape.filter((n, i) => (axis === undefined ? +n !== 1 : ![axis].flat().some((one) => (one + value.shape.length) % value.shape.length === i))))),
-  concat: f("values, axis, name=", (values, axis) => (values.every(Array.isArray) ? values.flat() : g.concat(values.map((one) => g.lift(one)), axis))),
-  stack: f("values, axis=, name=", (values, axis = 0) => g.stack(values.map((one) => g.lift(one)), axis)),
-  unstack: f("value, num=, axis=, name=", (value, _, axis = 0) => {
-    const along = (axis + value.shape.length) % value.shape.length;
-    const part = (i) => g.reshape(g.pick(value, g.select(g.numbering(value.shape), along, [i])), value.shape.toSpliced(along, 1));
-    return Array.from({ length: +value.shape[along] }, (_, i) => part(i));
-  }),
+  expand_dims: f("input, axis, name=", (value, axis) =>
+    g.reshape(value, value.shape.toSpliced(axis < 0 ? axis + value.shape.length + 1 : axis, 0, 1)),
+  ),
+  concat: f("values, axis, name=", (values, axis) =>
+    values.every(Array.isArray)
+      ? values.flat()
+      : g.concat(
+          values.map((one) => g.lift(one)),
+          axis,
+        ),
+  ),
+  stack: f("values, axis=, name=", (values, axis = 0) =>
+    g.stack(
+      values.map((one) => g.lift(one)),
+      axis,
+    ),
+  ),
   tile: f("input, multiples, name=", g.tile),
-  pad: f("tensor, paddings, mode=, name=, constant_values=", (value, margins, mode, name, filling) => g.pad(value, margins, filling)),
-  matmul: f("a, b, transpose_a=, transpose_b=, name=", (a, b, first, second) => matmul(first ? g.transpose(a) : g.lift(a), second ? g.transpose(b) : g.lift(b))),
+  pad: f("tensor, paddings, mode=, name=, constant_values=", (value, margins, mode, name, filling) =>
+    g.pad(value, margins, filling),
+  ),
+  matmul: f("a, b, name=", (a, b) => g.affine(g.lift(a), g.lift(b))),
   one_hot: f("indices, depth, name=", g.oneHot),
-  argmax: f("input, axis=, name=", (value, axis = 0) => g.argmax(value, axis)),
-  random_normal: f("shape, mean=, stddev=, name=", (shape, mean = 0, stddev = 1) => o.add(o.multiply(g.noise(toShape(shape)), stddev), mean)),
-  random_uniform: f("shape, name=", (shape) => g.noise(toShape(shape), "uniform")),
+  random_normal: f("shape, mean=, stddev=, name=", (shape, mean = 0, stddev = 1) =>
+    o.add(o.multiply(g.noise(toShape(shape)), stddev), mean),
+  ),
   set_random_seed: f("seed", () => null),
   placeholder: f("dtype, shape, name=", (dtype, shape) => {
-    if (shape.slice(1).includes(null)) throw Error("ValueError: only the first dimension of a placeholder may be None on this page.");
-    return g.placeholder(shape.map((n) => (n === null ? new g.Open(g.graph.batch) : n)), dtype);
+    if (shape.slice(1).includes(null))
+      throw Error("ValueError: only the first dimension of a placeholder may be None on this page.");
+    return g.placeholder(
+      shape.map((n) => (n === null ? new g.Open(g.graph.batch) : n)),
+      dtype,
+    );
   }),
   get_variable: f("name, shape=, dtype=, initializer=", getVariable),
   constant_initializer: makes("value=", (value = 0) => initializer.constant(value)),
   zeros_initializer: makes("", () => initializer.constant(0)),
   ones_initializer: makes("", () => initializer.constant(1)),
-  random_normal_initializer: makes("mean=, stddev=", (mean = 0, stddev = 0.05) => initializer.normal(mean, stddev)),
   glorot_uniform_initializer: makes("", () => initializer.glorot),
-  name_scope: f("name", () => around((work) => work())), control_dependencies: f("control_inputs", () => around((work) => work())),
-  variable_scope: f("name_or_scope, reuse=", (name, reuse) => around((work) => g.inScope(name, reuse ?? undefined, work))),
+  name_scope: f("name", () => around((work) => work())),
+  control_dependencies: f("control_inputs", () => around((work) => work())),
+  variable_scope: f("name_or_scope, reuse=", (name, reuse) =>
+    around((work) => g.inScope(name, reuse ?? undefined, work)),
+  ),
   make_template: (given, named) => {
     const { name_ = given[0], func_ = given[1], ...set } = named;
     return makeTemplate(name_, func_, set);
   },
 });
 
-const either = (logits, probs) => {
-  if ((logits ?? null) === null && (probs ?? null) === null) throw Error("ValueError: Must pass probs or logits, but not both.");
-  return [logits ?? null, probs ?? null].map((value) => value && g.lift(value));
-};
 export const tfd = new Namespace("tfd", {
   MultivariateNormalDiag: f("loc, scale_diag, name=", multivariateNormalDiag),
   Normal: f("loc, scale, name=", normal),
-  Bernoulli: f("logits=, probs=, name=", (...given) => bernoulli(...either(...given))),
-  Categorical: f("logits=, probs=, name=", (...given) => {
-    const [logits, probs] = either(...given);
-    return categorical(logits ?? o.log(probs));
-  }),
+  Bernoulli: f("logits, name=", (logits) => bernoulli(g.lift(logits))),
+  Categorical: f("logits, name=", (logits) => categorical(g.lift(logits))),
   Independent: f("distribution, reinterpreted_batch_ndims, name=", independent),
   kl_divergence: f("distribution_a, distribution_b, name=", klDivergence),
 });
 const onlyNumbers = (name, make) =>
   f("x", (x) => {
-    if (!isNumber(x)) throw Error(`NotImplementedError: Cannot convert a symbolic tf.Tensor to a numpy array: np.${name} takes numbers, tf.${name} tensors`);
+    if (!isNumber(x))
+      throw Error(
+        `NotImplementedError: Cannot convert a symbolic tf.Tensor to a numpy array: np.${name} takes numbers, tf.${name} tensors`,
+      );
     return make(x);
   });
 const np = new Namespace("np", {
-  prod: f("a", (a) => a.reduce((x, y) => x * y, 1)), pi: Math.PI,
+  prod: f("a", (a) => a.reduce((x, y) => x * y, 1)),
+  pi: Math.PI,
   ...Object.fromEntries(["log", "exp", "sqrt"].map((name) => [name, onlyNumbers(name, Math[name])])),
 });
 
 /** Python's own names, and tf, tfd, np; what print() is given is kept for the page. */
-export const builtins = () => new Map(Object.entries({
-  tf, tfd, np,
-  len: f("x", (x) => operators.spread(x).length), int: f("x", Math.trunc), float: f("x", Number),
-  abs: f("x", (x) => (isNumber(x) ? Math.abs(x) : o.abs(x))),
-  sum: f("values", (values) => values.reduce((a, b) => operators.binary("add", a, b), 0)),
-  range: f("start, stop=, step=", (start, stop, step = 1) => {
-    const [first, last] = stop === undefined ? [0, start] : [start, stop];
-    return Array.from({ length: Math.min(1000, Math.max(0, Math.ceil((last - first) / step))) }, (_, i) => first + i * step);
-  }),
-  assert_pixels: f("images", () => null), // which the scripts import; the page feeds its own pixels
-  print: (given) => (g.graph.printed.push(...given), null),
-  SimpleNamespace: (given, named) => new Namespace("model", named),
-}));
+export const builtins = () =>
+  new Map(
+    Object.entries({
+      tf,
+      tfd,
+      np,
+      len: f("x", (x) => operators.spread(x).length),
+      int: f("x", Math.trunc),
+      float: f("x", Number),
+      abs: f("x", (x) => (isNumber(x) ? Math.abs(x) : o.abs(x))),
+      sum: f("values", (values) => values.reduce((a, b) => operators.binary("add", a, b), 0)),
+      range: f("start, stop=, step=", (start, stop, step = 1) => {
+        const [first, last] = stop === undefined ? [0, start] : [start, stop];
+        return Array.from(
+          { length: Math.min(1000, Math.max(0, Math.ceil((last - first) / step))) },
+          (_, i) => first + i * step,
+        );
+      }),
+      assert_pixels: f("images", () => null), // which the scripts import; the page feeds its own pixels
+      print: (given) => (g.graph.printed.push(...given), null),
+      SimpleNamespace: (given, named) => new Namespace("model", named),
+    }),
+  );

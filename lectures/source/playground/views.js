@@ -20,14 +20,15 @@ export function startViews(data) {
 /** Shows a run, and beside it the slide's own where they differ. point: what the model makes of the reader's digit. */
 export function showRun(own, slide, program, edited) {
   Object.assign(state, { own, slide, program, edited, now: own.last, then: slide.at(own.last?.seen ?? 0) });
-  for (const part of document.querySelectorAll("[data-view]")) part.hidden = !part.dataset.view.split(" ").includes(program.view);
+  for (const part of document.querySelectorAll("[data-view]"))
+    part.hidden = !part.dataset.view.split(" ").includes(program.view);
   const beside = edited && program.view === "codes"; // the slide's own grid, and the curve by its side
   byId("ghost-box").hidden = !beside;
   byId("curve-box").className = beside ? "" : "wide";
   curve.request();
   if (!state.now) return;
   if (program.view === "codes") showCodes();
-  if (program.view === "classes") showAnswers(byId("answers"), state.now), confusion.request();
+  if (program.view === "classes") (showAnswers(byId("answers"), state.now), confusion.request());
   if (program.view === "weights") showWeights();
   if (program.view === "gaussians") gaussians.request();
 }
@@ -37,11 +38,17 @@ function showCodes() {
   while (plane.view.half > HALF) plane.view.half /= 2;
   while (away[Math.floor(0.98 * away.length)] > plane.view.half) plane.view.half *= 2;
   plane.request();
-  for (const [id, snapshot] of [["grid", state.now], ["ghost-grid", state.edited && state.then]]) if (snapshot?.grid) showGrid(byId(id), snapshot.grid);
+  for (const [id, snapshot] of [
+    ["grid", state.now],
+    ["ghost-grid", state.edited && state.then],
+  ])
+    if (snapshot?.grid) showGrid(byId(id), snapshot.grid);
 }
 
 function showGrid(canvas, bytes) {
-  const images = Array.from({ length: SIDE * SIDE }, (_, n) => Float32Array.from(bytes.subarray(784 * n, 784 * n + 784), (byte) => byte / 255));
+  const images = Array.from({ length: SIDE * SIDE }, (_, n) =>
+    Float32Array.from(bytes.subarray(784 * n, 784 * n + 784), (byte) => byte / 255),
+  );
   showImages(canvas, images, SIDE);
 }
 
@@ -63,10 +70,14 @@ function paintCodes(context) {
 function showAnswers(list, { answers }) {
   if (!list.children.length)
     for (let digit = 0; digit < 10; digit++) {
-      const item = Object.assign(document.createElement("li"), { innerHTML: `<canvas class="image" role="img" aria-label="${digit}"></canvas><div class="bars">${"<i></i>".repeat(10)}</div>` });
+      const item = Object.assign(document.createElement("li"), {
+        innerHTML: `<canvas class="image" role="img" aria-label="${digit}"></canvas><div class="bars">${"<i></i>".repeat(10)}</div>`,
+      });
       const n = state.data.test.labels.indexOf(digit);
       list.append(item);
-      showImages(item.firstChild, [Float32Array.from(state.data.test.pixels.subarray(784 * n, 784 * n + 784), (byte) => byte / 255)]);
+      showImages(item.firstChild, [
+        Float32Array.from(state.data.test.pixels.subarray(784 * n, 784 * n + 784), (byte) => byte / 255),
+      ]);
     }
   [...list.children].forEach((item, digit) => showBars(item.lastChild, answers[digit], digit));
 }
@@ -89,10 +100,18 @@ function paintConfusion(context, width) {
     const counts = state.now.confusion.subarray(10 * row, 10 * row + 10);
     const total = counts.reduce((a, b) => a + b, 0) || 1;
     counts.forEach((count, column) => {
-      Object.assign(context, { fillStyle: color(row === column ? "blue" : "orange"), globalAlpha: Math.sqrt(count / total) });
+      Object.assign(context, {
+        fillStyle: color(row === column ? "blue" : "orange"),
+        globalAlpha: Math.sqrt(count / total),
+      });
       context.fillRect(cell * (column + 1), cell * row, cell - 1, cell - 1);
       context.globalAlpha = 1;
-      if (count && cell > 22) write(context, String(count), cell * (column + 1.5), cell * (row + 0.5), { align: "center", size: 12, fill: count > total / 4 ? "paper" : "ink" });
+      if (count && cell > 22)
+        write(context, String(count), cell * (column + 1.5), cell * (row + 0.5), {
+          align: "center",
+          size: 12,
+          fill: count > total / 4 ? "paper" : "ink",
+        });
     });
   }
 }
@@ -103,7 +122,11 @@ function showWeights() {
   if (!mean || !stddev) return;
   const most = [...mean.subarray(0, 7840)].map(Math.abs).sort((a, b) => a - b)[7800] || 1;
   paintPixels(byId("weight-means"), (pixel, k) => mean[10 * pixel + k] / most, ["blue", "paper", "orange"]);
-  paintPixels(byId("weight-stddevs"), (pixel, k) => 1 + Math.log10(Math.max(stddev[10 * pixel + k], 0.01)) / 2, ["paper", "paper", "ink"]);
+  paintPixels(byId("weight-stddevs"), (pixel, k) => 1 + Math.log10(Math.max(stddev[10 * pixel + k], 0.01)) / 2, [
+    "paper",
+    "paper",
+    "ink",
+  ]);
 }
 
 function paintPixels(canvas, value, names) {
@@ -125,11 +148,20 @@ function paintPixels(canvas, value, names) {
 function paintGaussians(context, plane) {
   const found = state.now?.gaussians;
   if (!found?.mean.length) return;
-  const axes = found.mean.map((value, i) => [Math.abs(value), i]).sort(([a], [b]) => b - a).slice(0, 2).map(([, i]) => i).sort((a, b) => a - b);
+  const axes = found.mean
+    .map((value, i) => [Math.abs(value), i])
+    .sort(([a], [b]) => b - a)
+    .slice(0, 2)
+    .map(([, i]) => i)
+    .sort((a, b) => a - b);
   const two = (values) => axes.map((i) => values[i]);
   plane.view.names = axes;
   found.samples.forEach((sample) => plane.dot(context, two(sample), 2, "soft"));
-  plane.ellipse(context, { mean: two(found.other_mean), stddev: two(found.other_stddev) }, { stroke: "orange", width: 3, dash: [8, 5] });
+  plane.ellipse(
+    context,
+    { mean: two(found.other_mean), stddev: two(found.other_stddev) },
+    { stroke: "orange", width: 3, dash: [8, 5] },
+  );
   plane.ellipse(context, { mean: two(found.mean), stddev: two(found.stddev) }, { stroke: "blue", width: 3 });
 }
 
@@ -137,8 +169,12 @@ function paintGaussians(context, plane) {
 function paintCurve(context, width, height) {
   if (!state.program) return;
   const { curve: name } = state.program.curve;
-  const now = 1.05 * (state.now?.slide[name] ?? 0); // which an edit may take out of the range
-  const [least, most] = [Math.min(state.program.curve.least, now), Math.max(state.program.curve.most, name === "log_ratio" ? now : 0)];
+  const settled = state.now?.seen > state.own.limit / 10;
+  const now = settled ? 1.05 * state.now.slide[name] : 0; // which an edit may take out of the range
+  const [least, most] = [
+    Math.min(state.program.curve.least, now),
+    Math.max(state.program.curve.most, name === "log_ratio" ? now : 0),
+  ];
   const limit = Math.max(state.own.limit, state.own.last?.seen ?? 0);
   const [left, right, top, bottom] = [52, 12, 10, 24];
   const x = (seen) => left + ((width - left - right) * seen) / limit;
@@ -146,9 +182,18 @@ function paintCurve(context, width, height) {
   for (const value of multiples(least, most, niceStep(most - least, 4))) {
     context.fillStyle = color("grid");
     context.fillRect(left, y(value), width - left - right, 1);
-    write(context, number(value, most - least > 8 ? 0 : 1), left - 6, y(value), { align: "right", fill: "soft", size: 13 });
+    write(context, number(value, most - least > 8 ? 0 : 1), left - 6, y(value), {
+      align: "right",
+      fill: "soft",
+      size: 13,
+    });
   }
-  for (const seen of multiples(0, limit, niceStep(limit, 5))) write(context, seen.toLocaleString(), Math.min(x(seen), width - 26), height - 10, { align: "center", fill: "soft", size: 13 });
+  for (const seen of multiples(0, limit, niceStep(limit, width / 110)))
+    write(context, seen.toLocaleString(), Math.min(x(seen), width - 26), height - 10, {
+      align: "center",
+      fill: "soft",
+      size: 13,
+    });
   const line = (history, stroke, dash, key = name) => {
     Object.assign(context, { strokeStyle: color(stroke), lineWidth: 2.5 });
     context.setLineDash(dash);

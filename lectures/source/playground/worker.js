@@ -1,27 +1,14 @@
 /* Trains a text, in a worker that the page may end at any time. In: {text, program, train, test, ...} once, then
  * {limit} to go on and {look} for an image of the reader's. Out: snapshots of what the model makes of test images. */
 
-import { Node } from "./graph.js";
 import { plainKernels, wasmKernels } from "./kernels.js";
 import { Model } from "./model.js";
 import { PythonError } from "./python.js";
-import { Random } from "../explorer/numbers.js";
+import { Noise } from "./noise.js";
 
 const TESTED = 1000; // images
 const SNAPSHOTS = 30; // until the limit that the page sets first; at first they are closer
 const DRAWN = 400; // samples
-
-class Noise extends Random {
-  /** Fills an array; normal numbers by Box and Muller's transform, two at a time. */
-  fill(array, kind) {
-    for (let i = 0; i < array.length; i += 2) {
-      const [u, v] = [this.uniform(), this.uniform()];
-      const [length, angle] = kind === "normal" ? [Math.sqrt(-2 * Math.log(u)), 2 * Math.PI * v] : [];
-      array[i] = length ? length * Math.cos(angle) : u;
-      if (i + 1 < array.length) array[i + 1] = length ? length * Math.sin(angle) : v;
-    }
-  }
-}
 
 let job; // what the page has asked for, its model with it
 let awake = () => {}; // ends a wait for the page
@@ -35,7 +22,12 @@ self.onmessage = ({ data }) => {
 async function start(asked) {
   job = { seen: 0, ...asked };
   try {
-    job.model = new Model(asked.text, { program: asked.program, kernels: makeKernels(asked), random: new Noise(asked.seed), grid: asked.grid.length / 2 });
+    job.model = new Model(asked.text, {
+      program: asked.program,
+      kernels: makeKernels(asked),
+      random: new Noise(asked.seed),
+      grid: asked.grid.length / 2,
+    });
     await (job.model.optimizer ? train(job) : sample(job));
   } catch (error) {
     const line = error instanceof PythonError ? error.line : null;
@@ -58,8 +50,8 @@ const breathe = () => new Promise((done) => ((port1.onmessage = done), port2.pos
 
 async function train(job) {
   const { model, program, train: data } = job;
-  const [count, random] = [data.labels.length, new Random(job.seed + 1)];
-  let [order, next, milliseconds] = [[], 0, 0];
+  const [count, random] = [data.labels.length, new Noise(job.seed + 1)];
+  let [order, next, milliseconds, first] = [[], 0, 0, null];
   for (;;) {
     if (job.seen >= next) {
       snapshot(job, milliseconds);
@@ -73,7 +65,11 @@ async function train(job) {
     const loss = model.step(data, order.splice(-program.batch));
     milliseconds += performance.now() - start;
     job.seen += program.batch;
-    if (!Number.isFinite(loss)) throw Error(`Training diverges: after ${job.seen} images the loss is ${loss}. Look at the loss and its sign, or at the learning rate.`);
+    first ??= Math.max(1, Math.abs(loss));
+    if (!(Math.abs(loss) < 100 * first))
+      throw Error(
+        `Training diverges: after ${job.seen} images the loss is ${loss}. Look at its sign, or at the learning rate.`,
+      );
   }
 }
 
@@ -99,7 +95,9 @@ async function sample(job) {
     ratios.push(of("log_ratio")[0]);
     if (job.seen > 20 && job.seen % 50) continue;
     const mean = ratios.reduce((a, b) => a + b) / ratios.length;
-    const gaussians = Object.fromEntries(["mean", "stddev", "other_mean", "other_stddev"].map((name) => [name, of(name)]));
+    const gaussians = Object.fromEntries(
+      ["mean", "stddev", "other_mean", "other_stddev"].map((name) => [name, of(name)]),
+    );
     const slide = { kl: of("kl")[0], log_ratio: mean };
     post(job, { own: means(model.own), slide, gaussians: { ...gaussians, samples: samples.slice() } });
     await breathe();
@@ -114,7 +112,13 @@ function means(named, names = [...named.keys()]) {
 
 function post(job, message) {
   const { model, seen } = job;
-  self.postMessage({ seen, printed: model.print(), kernels: model.kernels.name, unmeasured: model.unmeasured, ...message });
+  self.postMessage({
+    seen,
+    printed: model.print(),
+    kernels: model.kernels.name,
+    unmeasured: model.unmeasured,
+    ...message,
+  });
 }
 
 /** Measures the model on the test images, and tells the page. */
@@ -126,16 +130,32 @@ function snapshot(job, milliseconds) {
   const { mean, answer } = Object.fromEntries(model.slide);
   model.measure(test, TESTED, (first) => {
     for (const [name, value] of Object.entries(means(model.own))) own[name] = (own[name] ?? 0) + value / parts;
-    for (const [name, value] of Object.entries(means(model.slide, program.numbers))) slide[name] = (slide[name] ?? 0) + value / parts;
-    if (mean) for (let n = 0; n < program.batch; n++) codes.push(mean.value[n * +mean.shape.at(-1)], mean.value[n * +mean.shape.at(-1) + 1] ?? 0);
+    for (const [name, value] of Object.entries(means(model.slide, program.numbers)))
+      slide[name] = (slide[name] ?? 0) + value / parts;
+    if (mean)
+      for (let n = 0; n < program.batch; n++)
+        codes.push(mean.value[n * +mean.shape.at(-1)], mean.value[n * +mean.shape.at(-1) + 1] ?? 0);
     if (answer) tally(answer, test.labels.subarray(first), confusion, answers);
   });
   if (answer) slide.accuracy = confusion.reduce((right, count, i) => right + (i % 11 ? 0 : count), 0) / TESTED;
-  const { optimizer: { loss } } = model;
+  const {
+    optimizer: { loss },
+  } = model;
   const weights = ["weight_mean", "weight_stddev"].map((name) => model.slide.get(name)?.value.slice());
-  const grid = model.images && Uint8Array.from(model.decode(widen(job.grid, +model.codes.shape[1])), (value) => 255 * value + 0.5);
+  const grid =
+    model.images && Uint8Array.from(model.decode(widen(job.grid, +model.codes.shape[1])), (value) => 255 * value + 0.5);
   const objective = -loss.value.reduce((a, b) => a + b, 0) / loss.size;
-  post(job, { own, slide, objective: job.seen ? objective : null, speed: milliseconds / job.seen, codes: Float32Array.from(codes), grid, confusion, answers, weights });
+  post(job, {
+    own,
+    slide,
+    objective: job.seen ? objective : null,
+    speed: milliseconds / job.seen,
+    codes: Float32Array.from(codes),
+    grid,
+    confusion,
+    answers,
+    weights,
+  });
 }
 
 /** Counts answers [N, 10] by label and largest output, and keeps the first of each digit. */
@@ -150,6 +170,7 @@ function tally(answer, labels, confusion, answers) {
 /** Codes of two numbers as codes of so many: 0 for the rest. */
 function widen(codes, width) {
   const wide = new Float32Array((codes.length / 2) * width);
-  for (let n = 0; n < codes.length / 2; n++) for (let i = 0; i < Math.min(2, width); i++) wide[n * width + i] = codes[2 * n + i];
+  for (let n = 0; n < codes.length / 2; n++)
+    for (let i = 0; i < Math.min(2, width); i++) wide[n * width + i] = codes[2 * n + i];
   return wide;
 }
