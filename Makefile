@@ -17,7 +17,7 @@ endif
 
 SCRIPTS := lower_bound vae variational_inference amortized_inference distributions regression classification \
 	bayesian_network
-EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field learned_stddev two_layers doubt
+EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field learned_stddev two_layers doubt grey_pixels
 
 .PHONY: $(SCRIPTS) lecture lectures exercises experiments
 .PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
