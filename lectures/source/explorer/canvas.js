@@ -13,8 +13,8 @@ export function channels(name) {
   return [1, 3, 5].map((start) => Number.parseInt(color(name).slice(start, start + 2), 16));
 }
 
-/** Shows images [784] side by side in rows of so many: ink on paper. */
-export function showImages(canvas, images, columns = images.length) {
+/** Shows images [784] side by side in rows of so many: ink on paper, which `full` stands for. */
+export function showImages(canvas, images, columns = images.length, full = 1) {
   const rows = Math.ceil(images.length / columns);
   const [width, height] = [columns * SIDE, rows * SIDE];
   if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
@@ -25,7 +25,7 @@ export function showImages(canvas, images, columns = images.length) {
     const start = Math.floor(n / columns) * SIDE * width + (n % columns) * SIDE;
     for (let i = 0; i < image.length; i++) {
       const place = 4 * (start + Math.floor(i / SIDE) * width + (i % SIDE));
-      for (let k = 0; k < 3; k++) picture.data[place + k] = paper[k] + image[i] * (ink[k] - paper[k]);
+      for (let k = 0; k < 3; k++) picture.data[place + k] = paper[k] + (image[i] / full) * (ink[k] - paper[k]);
       picture.data[place + 3] = 255;
     }
   });

@@ -5,8 +5,16 @@ import { color } from "./page.js";
 
 const GLYPH = 10; // pixels
 
+let stamps = { key: null, all: [] }; // kept until the colours or the screen change
+
 /** The ten digits in a colour each, to stamp thousands of. */
 function makeStamps(scale) {
+  const key = `${scale} ${color("digit-0")}`;
+  if (stamps.key !== key) stamps = { key, all: drawStamps(scale) };
+  return stamps.all;
+}
+
+function drawStamps(scale) {
   return Array.from({ length: 10 }, (_, digit) => {
     const stamp = document.createElement("canvas");
     stamp.width = stamp.height = Math.ceil(GLYPH * 1.4 * scale);
@@ -19,21 +27,20 @@ function makeStamps(scale) {
   });
 }
 
-/** Every code [2] as its label, on a canvas of its own; of a chosen digit the others are faint. */
-export function paintCloud(plane, codes, labels, chosen = null) {
+/** Every code [2] as its label; of a chosen digit the others are faint. */
+export function stampCodes(context, plane, codes, labels, chosen = null) {
   const { scale } = plane.chart;
-  const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = Math.round(plane.size * scale);
-  const context = canvas.getContext("2d");
-  const stamps = makeStamps(scale);
+  const some = makeStamps(scale);
+  context.save();
+  context.resetTransform(); // to whole pixels of the screen
   codes.forEach((code, n) => {
     const digit = labels[n];
     context.globalAlpha = chosen === null ? 0.75 : chosen === digit ? 1 : 0.08;
     const [x, y] = plane.toPixels(code);
-    const stamp = stamps[digit];
+    const stamp = some[digit];
     context.drawImage(stamp, Math.round(x * scale - stamp.width / 2), Math.round(y * scale - stamp.height / 2));
   });
-  return canvas;
+  context.restore();
 }
 
 /** Circles that hold half, and 99 percent, of the prior's mass. */

@@ -4,7 +4,7 @@ import { Random, unpack } from "./numbers.js";
 import { announce, byId, calm, color, inNextFrame, number, point, whenRedrawn, word } from "./page.js";
 import { recorded } from "./recorded.js";
 import { label, Plane, showImages } from "./canvas.js";
-import { paintCloud, paintPrior } from "./cloud.js";
+import { paintPrior, stampCodes } from "./cloud.js";
 import { Decoder } from "./vae.js";
 
 const HALF = 4.6; // of the plane that is shown
@@ -85,9 +85,17 @@ function showAll() {
   plane.request();
 }
 
+/** The codes on a canvas of their own, as they change less often than what lies on them. */
+function paintCloud() {
+  const side = Math.round(plane.size * plane.chart.scale);
+  const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
+  stampCodes(canvas.getContext("2d"), plane, state.codes, labels, state.chosen);
+  return canvas;
+}
+
 function paintPlane(context) {
   paintPrior(context, plane);
-  if (!cloud) [cloud, names] = [paintCloud(plane, state.codes, labels, state.chosen), namePlaces()];
+  if (!cloud) [cloud, names] = [paintCloud(), namePlaces()];
   context.drawImage(cloud, 0, 0, plane.size, plane.size);
   names.forEach((place, digit) => {
     if (state.chosen === null || state.chosen === digit) label(context, digit, ...place, { size: NAME });

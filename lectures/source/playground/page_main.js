@@ -19,7 +19,6 @@ import { Pad, describeDigit, digit, offerImages } from "../explorer/pad.js";
 import { readPicture } from "../explorer/picture.js";
 
 const programs = JSON.parse(byId("programs").textContent);
-const packed = JSON.parse(byId("data").textContent);
 const state = { name: null, data: null, slide: null, edit: null };
 const program = () => programs[state.name];
 const shown = () => state.edit ?? state.slide;
@@ -236,9 +235,12 @@ function startControls() {
 
 async function start() {
   startLanguage();
-  const parts = ["train", "test"].flatMap((part) => [packed[part].pixels, packed[part].labels]);
-  const [pixels, labels, testPixels, testLabels] = await Promise.all(parts.map(inflate));
-  state.data = { train: { pixels, labels }, test: { pixels: testPixels, labels: testLabels } };
+  const packed = JSON.parse(byId("data").textContent);
+  const parts = [packed.test.pixels, packed.test.labels, packed.train.labels];
+  const [testPixels, testLabels, labels] = await Promise.all(parts.map(inflate));
+  const deflated = new Blob([fromBase64(packed.train.pixels)]); // each worker inflates it for itself
+  byId("data").remove(); // some megabytes of text
+  state.data = { train: { deflated, labels }, test: { pixels: testPixels, labels: testLabels } };
   offerImages(testPixels, [...testLabels.subarray(0, 200)]);
   startViews(state.data);
   startControls();

@@ -1,7 +1,7 @@
 /* What a snapshot shows, drawn: codes and images, outputs and confusion, weights, Gaussians; and the curve of all. */
 
 import { Chart, Plane, channels, label, multiples, niceStep, showImages, write } from "../explorer/canvas.js";
-import { paintCloud, paintPrior } from "../explorer/cloud.js";
+import { paintPrior, stampCodes } from "../explorer/cloud.js";
 import { byId, color, number, word } from "../explorer/page.js";
 import { REACH, SIDE } from "./run.js";
 
@@ -45,12 +45,9 @@ function showCodes() {
     if (snapshot?.grid) showGrid(byId(id), snapshot.grid);
 }
 
-function showGrid(canvas, bytes) {
-  const images = Array.from({ length: SIDE * SIDE }, (_, n) =>
-    Float32Array.from(bytes.subarray(784 * n, 784 * n + 784), (byte) => byte / 255),
-  );
-  showImages(canvas, images, SIDE);
-}
+/** Images of bytes, 784 each, without copies, which would be many. */
+const cut = (bytes, count) => Array.from({ length: count }, (_, n) => bytes.subarray(784 * n, 784 * n + 784));
+const showGrid = (canvas, bytes) => showImages(canvas, cut(bytes, SIDE * SIDE), SIDE, 255);
 
 const pairs = (flat) => Array.from({ length: flat.length / 2 }, (_, n) => [flat[2 * n], flat[2 * n + 1]]);
 
@@ -59,7 +56,7 @@ function paintCodes(context) {
   paintPrior(context, plane);
   Object.assign(context, { strokeStyle: color("line"), lineWidth: 1 });
   context.strokeRect(...plane.toPixels([-REACH, REACH]), 2 * REACH * plane.unit, 2 * REACH * plane.unit);
-  context.drawImage(paintCloud(plane, pairs(state.now.codes), state.data.test.labels), 0, 0, plane.size, plane.size);
+  stampCodes(context, plane, pairs(state.now.codes), state.data.test.labels);
   const { looked } = state.own;
   if (!looked?.mean) return;
   plane.ellipse(context, { mean: looked.mean, stddev: looked.stddev }, { stroke: "ink", width: 2 });
@@ -75,9 +72,7 @@ function showAnswers(list, { answers }) {
       });
       const n = state.data.test.labels.indexOf(digit);
       list.append(item);
-      showImages(item.firstChild, [
-        Float32Array.from(state.data.test.pixels.subarray(784 * n, 784 * n + 784), (byte) => byte / 255),
-      ]);
+      showImages(item.firstChild, [state.data.test.pixels.subarray(784 * n, 784 * n + 784)], 1, 255);
     }
   [...list.children].forEach((item, digit) => showBars(item.lastChild, answers[digit], digit));
 }

@@ -22,6 +22,8 @@ self.onmessage = ({ data }) => {
 async function start(asked) {
   job = { seen: 0, ...asked };
   try {
+    const inflated = asked.train.deflated.stream().pipeThrough(new DecompressionStream("deflate"));
+    job.train.pixels = new Uint8Array(await new Response(inflated).arrayBuffer());
     job.model = new Model(asked.text, {
       program: asked.program,
       kernels: makeKernels(asked),
@@ -142,8 +144,7 @@ function snapshot(job, milliseconds) {
     optimizer: { loss },
   } = model;
   const weights = ["weight_mean", "weight_stddev"].map((name) => model.slide.get(name)?.value.slice());
-  const grid =
-    model.images && Uint8Array.from(model.decode(widen(job.grid, +model.codes.shape[1])), (value) => 255 * value + 0.5);
+  const grid = model.images && inBytes(model.decode(widen(job.grid, +model.codes.shape[1])));
   const objective = -loss.value.reduce((a, b) => a + b, 0) / loss.size;
   post(job, {
     own,
@@ -165,6 +166,12 @@ function tally(answer, labels, confusion, answers) {
     confusion[10 * labels[n] + outputs.indexOf(Math.max(...outputs))] += 1;
     answers[labels[n]] ??= outputs;
   }
+}
+
+function inBytes(images) {
+  const bytes = new Uint8Array(images.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = 255 * images[i] + 0.5;
+  return bytes;
 }
 
 /** Codes of two numbers as codes of so many: 0 for the rest. */
