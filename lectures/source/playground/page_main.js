@@ -135,6 +135,7 @@ function show() {
       : "";
   byId("printed").textContent = last?.printed.join("\n") ?? "";
   byId("printed-box").hidden = !last?.printed.length;
+  document.querySelector(".results").classList.toggle("stale", !last); // what it shows is of the run before
   if (last) showNumbers(last, state.edit && state.slide.at(last.seen));
   showLooked(looked);
   if (run.rests) announce("said", byId("numbers").innerText);

@@ -163,13 +163,10 @@ function paintGaussians(context, plane) {
 /** The program's first measure by images seen: the run in blue, the slide's own in grey dashes. */
 function paintCurve(context, width, height) {
   if (!state.program) return;
-  const { curve: name } = state.program.curve;
+  const { curve: name, ...range } = state.program.curve;
   const settled = state.now?.seen > state.own.limit / 10;
-  const now = settled ? 1.05 * state.now.slide[name] : 0; // which an edit may take out of the range
-  const [least, most] = [
-    Math.min(state.program.curve.least, now),
-    Math.max(state.program.curve.most, name === "log_ratio" ? now : 0),
-  ];
+  const reach = (settled && 1.05 * state.now.slide[name]) || range.least; // which an edit may take out of the range
+  const [least, most] = [Math.min(range.least, reach), name === "log_ratio" ? Math.max(range.most, reach) : range.most];
   const limit = Math.max(state.own.limit, state.own.last?.seen ?? 0);
   const [left, right, top, bottom] = [52, 12, 10, 24];
   const x = (seen) => left + ((width - left - right) * seen) / limit;
