@@ -42,7 +42,8 @@ export function lift(value, dtype = "float32") {
       0,
     );
   if (typeof value === "boolean") return constant(Number(value), [], "bool");
-  if (typeof value !== "number") throw Error(`TypeError: a tensor or a number is expected here, not ${value}`);
+  if (typeof value !== "number")
+    throw Error(`TypeError: a tensor or a number is expected here, not ${value ?? "None"}`);
   if (dtype === "int32" && !Number.isInteger(value))
     throw Error(`TypeError: Expected int32, but got ${value} of type 'float'.`);
   return constant(value, [], dtype);

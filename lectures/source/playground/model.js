@@ -18,19 +18,13 @@ export class Model {
     this.learn();
     this.addMeasures(new Map([...given, ...names, ...model.names]));
     this.addGrid(grid);
-    this.feeds = this.graph.nodes.filter((node) => node.fed);
     const printed = this.graph.printed.filter((value) => value instanceof g.Node);
     this.printed = g.behind(...printed);
-    const all = [this.order, this.measured, this.decoded, this.printed, this.feeds, [...this.graph.variables.values()]];
-    g.allocate(
-      this.graph.nodes.filter(
-        (
-          (needed) => (node) =>
-            needed.has(node)
-        )(new Set(all.flat())),
-      ),
-      kernels,
-    );
+    const parts = [this.order, this.measured, this.decoded, this.printed, ...this.graph.variables.values()];
+    const needed = new Set(parts.flat());
+    const nodes = this.graph.nodes.filter((node) => needed.has(node));
+    this.feeds = nodes.filter((node) => node.fed);
+    g.allocate(nodes, kernels);
   }
 
   /** What a step needs: the nodes behind the loss, and the variables among them. */

@@ -72,7 +72,7 @@ function suggest(name, known) {
     return row.at(-1);
   };
   const [near] = known.map((one) => [distance(name, one), one]).sort(([a], [b]) => a - b);
-  return near && near[0] <= Math.ceil(name.length / 3) ? `. Did you mean: '${near[1]}'?` : "";
+  return near && near[0] <= (name.length > 4 ? 2 : 1) ? `. Did you mean: '${near[1]}'?` : "";
 }
 
 const isNumber = (value) => typeof value === "number" || typeof value === "boolean";
