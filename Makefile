@@ -63,10 +63,12 @@ paper-bbb: $(VENV)/ready
 cluster: $(VENV)/ready
 	@$(BIN)/python lecture10_vae/beyond/local_cluster.py
 
-# Opens the notes in the browser; they are made already, and need no environment.
+# Opens the notes in the browser, in the system's language; they are made already, and need no environment.
 notes:
-	@echo $(CURDIR)/lectures/index.html
-	@$(or $(PYTHON),python3) -m webbrowser -t "file://$(CURDIR)/lectures/index.html" >/dev/null
+	@echo "English: $(CURDIR)/lectures/index.html"
+	@echo "中文:    $(CURDIR)/lectures/index.zh.html"
+	@$(or $(PYTHON),python3) -m webbrowser -t "file://$(CURDIR)/lectures/$(if \
+		$(filter zh%,$(or $(LC_ALL),$(LC_MESSAGES),$(LANG))),index.zh.html,index.html)" >/dev/null
 
 # The notes and the READMEs, from templates, scripts and what was measured: an hour on two cores, most of it for five
 # seeds. The scripts' runs are in a folder of their own, where none are yet.

@@ -20,13 +20,14 @@ import jinja2
 
 from lecture10_vae.utils import command_line
 from lectures.solutions.answers import ANSWERS
-from lectures.source import by_hand, deck, page, papers, slides
+from lectures.source import by_hand, deck, flags, page, papers, slides
 from lectures.source.excerpts import HERE, LECTURES, REPOSITORY, TEMPLATES, code, lines, test
 
 RESULTS, FIGURES = HERE / "results.json", LECTURES / "figures"
 ENDINGS = {"en": ".md", "zh": ".zh.md"}
 PAGES = {  # by language and name: the lecture, and what stands behind it
-    language: {name: LECTURES / f"{name}{ending}" for name in page.NAMES} for language, ending in ENDINGS.items()
+    language: {name: LECTURES / f"{name}{ending}" for name in page.PAGES[language]}
+    for language, ending in ENDINGS.items()
 }
 NOTES = {language: pages["lecture10_vae"] for language, pages in PAGES.items()}
 TEXTS = {  # template: what it is rendered to; exercises.md holds the exercises by section
@@ -158,6 +159,7 @@ def render(name: str, results: dict) -> str:
     benchmark = json.loads((REPOSITORY / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     values = {"code": code, "lines": lines, "test": test, "solutions": ANSWERS, "benchmark": benchmark}
     values |= {"papers": papers.read(), "by_hand": by_hand, "slide": quote_slide, "minutes": page.MINUTES}
+    values["flags"] = flags.read()
     values["results"] = results  # for exercises.md, whose macros have the names of some of them
     text = join_chinese_lines(environment.get_template(name).render(**values, **results))
     if name.endswith(ENDINGS["zh"]):

@@ -25,6 +25,7 @@ PAGES = {  # by language and name
     language: {name: f"{'index' if name == 'lecture10_vae' else name}{ending}" for name in NAMES}
     for language, ending in (("en", ".html"), ("zh", ".zh.html"))
 }
+PAGES["zh"]["help"] = "help.zh.html"  # what the scripts print, which is English: of no use in English
 SLIDES = {"en": "slides.html", "zh": "slides.zh.html"}
 DECK = tomllib.loads((HERE / "deck.toml").read_text(encoding="utf-8"))["group"]
 MINUTES = {group["slides"]: group["minutes"] for group in DECK}  # that a section takes to read
@@ -192,7 +193,10 @@ def render(notes: dict[str, dict[str, str]]) -> dict[str, str]:
     files = {}
     for language, bodies in html.items():
         (other,) = {*html} - {language}
-        named = {name: pair(headings(body), headings(html[other][name])) for name, body in bodies.items()}
+        named = {
+            name: pair(headings(body), headings(html[other][name])) if name in html[other] else headings(body)
+            for name, body in bodies.items()
+        }
         texts = []
         for name, body in bodies.items():
             of_slides = {group["slides"]: group for group in DECK} if name == "lecture10_vae" else {}
@@ -203,7 +207,7 @@ def render(notes: dict[str, dict[str, str]]) -> dict[str, str]:
             shown["contents"] = contents(name, named, PAGES[language])
             shown["moved"] = json.dumps(MOVED[language], ensure_ascii=False) if name == "lecture10_vae" else ""
             shown |= {"search": f"page/search.{language}.js", "file": file}
-            both = {tag: PAGES[tag][name] for tag in PAGES}
+            both = {tag: PAGES[tag].get(name, PAGES[tag]["working"]) for tag in PAGES}
             files[file] = render_template("page.html", language, both, **shown)
         lines = ",\n".join(json.dumps(text, ensure_ascii=False) for text in texts)
         comment = "// Made by make lectures: what the search of the notes finds, as page.py's search_texts has it"

@@ -37,7 +37,7 @@ function Inlines(inlines)
 end
 
 -- The notes' own names are those of the Markdown; each has a page.
-local pages = pandoc.List({ "lecture10_vae", "experiments", "papers", "working", "questions", "exercises" })
+local pages = pandoc.List({ "lecture10_vae", "experiments", "papers", "working", "questions", "exercises", "help" })
 
 function Link(link)
   local name, ending, anchor = link.target:match("^([%w_]+)(%.?z?h?)%.md(.*)$")
