@@ -299,17 +299,16 @@ def test_digit_that_is_drawn_or_pasted_becomes_a_point(open_page, tmp_path):
 
 
 def test_page_answers_while_it_trains(open_page):
-    """Nineteen frames of twenty come within 50 ms; once in three tries, as other work may take the machine."""
+    """Of what a reader asks, nineteen of twenty come to their turn within 50 ms, while two runs train."""
     page = open_page(f"{ADDRESS}#slides-22-26&edit=four-kl")
-    trained(page, 0, edited=True)
-    for _ in range(3):
-        page.evaluate("""gaps = [], last = performance.now(), (function look(now) {
-            gaps.push(now - last); last = now; gaps.length < 100 && requestAnimationFrame(look); })(last)""")
-        wait_until(lambda: page.evaluate("gaps.length") >= 100, PATIENCE)
-        high = np.quantile(page.evaluate("gaps"), 0.95)
-        if high <= 50:
-            break
-    assert high <= 50
+    trained(page, 400, edited=True)
+    page.evaluate("""waits = [], (function ask() {
+        const start = performance.now();
+        setTimeout(() => { waits.push(performance.now() - start); setTimeout(ask, 5); });
+    })()""")
+    wait_until(lambda: page.evaluate("waits.length") >= 200, PATIENCE)
+    assert page.evaluate("playground.state.edit.rests") is False  # it has trained all the while
+    assert np.quantile(page.evaluate("waits"), 0.95) <= 50
 
 
 def test_phone_trains_by_touch_and_scrolls_not_sideways(open_page):

@@ -1,5 +1,6 @@
 /* Codes on the plane, each written as the digit that its image shows, in ten colours as in slide 26's picture. */
 
+import { IN_MEMORY } from "./canvas.js";
 import { HALF_MASS } from "./gaussian.js";
 import { color } from "./page.js";
 
@@ -18,7 +19,7 @@ function drawStamps(scale) {
   return Array.from({ length: 10 }, (_, digit) => {
     const stamp = document.createElement("canvas");
     stamp.width = stamp.height = Math.ceil(GLYPH * 1.4 * scale);
-    const context = stamp.getContext("2d");
+    const context = stamp.getContext("2d", IN_MEMORY);
     context.scale(scale, scale);
     Object.assign(context, { textAlign: "center", textBaseline: "middle", fillStyle: color(`digit-${digit}`) });
     context.font = `600 ${GLYPH}px ui-sans-serif, system-ui, sans-serif`;

@@ -3,7 +3,7 @@
 import { Random, unpack } from "./numbers.js";
 import { announce, byId, calm, color, inNextFrame, number, point, whenRedrawn, word } from "./page.js";
 import { recorded } from "./recorded.js";
-import { label, Plane, showImages } from "./canvas.js";
+import { IN_MEMORY, label, Plane, showImages } from "./canvas.js";
 import { paintPrior, stampCodes } from "./cloud.js";
 import { Decoder } from "./vae.js";
 
@@ -89,7 +89,7 @@ function showAll() {
 function paintCloud() {
   const side = Math.round(plane.size * plane.chart.scale);
   const canvas = Object.assign(document.createElement("canvas"), { width: side, height: side });
-  stampCodes(canvas.getContext("2d"), plane, state.codes, labels, state.chosen);
+  stampCodes(canvas.getContext("2d", IN_MEMORY), plane, state.codes, labels, state.chosen);
   return canvas;
 }
 

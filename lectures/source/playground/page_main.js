@@ -58,6 +58,7 @@ function trainSlide() {
 
 function told(run) {
   if (run !== state.edit && run !== state.slide) return;
+  if (state.edit) state.slide.yield(state.slide.last?.seen > (state.edit.last?.seen ?? 0)); // while it is ahead
   if (run === shown() && run.error) editor.markError(run.line);
   inNextFrame(show);
   if (run === shown() && run.last && !digit.empty && !run.asked) run.asked = run.look(digit.image) ?? true;

@@ -65,6 +65,12 @@ export class Run {
     this.worker?.postMessage({ limit: this.limit });
   }
 
+  /** Whether it should leave half of the time to the reader's own run. */
+  yield(modest) {
+    if (modest !== this.modest) this.worker?.postMessage({ modest });
+    this.modest = modest;
+  }
+
   /** Asks what the model makes of an image [784]. */
   look(image) {
     this.worker?.postMessage({ look: Float32Array.from(image) });

@@ -1,5 +1,5 @@
 /* Trains a text, in a worker that the page may end at any time. In: {text, program, train, test, ...} once, then
- * {limit} to go on and {look} for an image of the reader's. Out: snapshots of what the model makes of test images. */
+ * {limit} to go on, {modest} to leave time to others, and {look} for an image of the reader's. Out: snapshots of what the model makes of test images. */
 
 import { plainKernels, wasmKernels } from "./kernels.js";
 import { Model } from "./model.js";
@@ -9,6 +9,7 @@ import { Noise } from "./noise.js";
 const TESTED = 1000; // images
 const SNAPSHOTS = 30; // until the limit that the page sets first; at first they are closer
 const DRAWN = 400; // samples
+const SHIFT = 40; // milliseconds of work, after which messages are let in
 
 let job; // what the page has asked for, its model with it
 let awake = () => {}; // ends a wait for the page
@@ -16,6 +17,7 @@ let awake = () => {}; // ends a wait for the page
 self.onmessage = ({ data }) => {
   if (data.text !== undefined) start(data);
   else if (data.limit) awake((job.limit = data.limit));
+  else if (data.modest !== undefined) job.modest = data.modest;
   else if (job?.model) self.postMessage({ look: job.model.look(data.look), seen: job.seen });
 };
 
@@ -49,17 +51,21 @@ function makeKernels({ wasm, plain }) {
 /** Lets messages in; without the 4 milliseconds of setTimeout. */
 const { port1, port2 } = new MessageChannel();
 const breathe = () => new Promise((done) => ((port1.onmessage = done), port2.postMessage(0)));
+const rest = () => new Promise((done) => setTimeout(done, SHIFT));
 
 async function train(job) {
   const { model, program, train: data } = job;
   const [count, random] = [data.labels.length, new Noise(job.seed + 1)];
-  let [order, next, milliseconds, first] = [[], 0, 0, null];
+  let [order, next, milliseconds, first, since] = [[], 0, 0, null, 0];
   for (;;) {
     if (job.seen >= next) {
       snapshot(job, milliseconds);
       const every = program.limit / SNAPSHOTS;
       next = Math.max(2 * program.batch, Math.min(2 * job.seen, job.seen + every - (job.seen % every)));
-      await breathe();
+    }
+    if (performance.now() - since > SHIFT) {
+      await (job.modest ? rest() : breathe());
+      since = performance.now();
     }
     if (job.seen >= job.limit) await new Promise((go) => (awake = go));
     if (order.length < program.batch) order = shuffled(count, random);
