@@ -9,12 +9,14 @@ import re
 import subprocess
 import sys
 
+import docstring_parser
 import numpy as np
 import pytest
 from scipy.stats import norm
 
+from lecture10_vae.utils import command_line
 from lectures.solutions.answers import ANSWERS
-from lectures.source import build, by_hand, deck, page, slides
+from lectures.source import build, by_hand, deck, flags, page, slides
 
 RESULTS = json.loads(build.RESULTS.read_text(encoding="utf-8"))
 TEXTS = {name: path.read_text(encoding="utf-8") for name, path in build.TEXTS.items()}
@@ -50,11 +52,11 @@ by_text = pytest.mark.parametrize("name", TEXTS)
 
 def prose(template):
     """A template's sentences: without code, maths, addresses, marks and what they print."""
-    for pattern, flags in (
+    for pattern, options in (
         (r"<#.*?#>|```.*?```|\$`.*?`\$|\$\$.*?\$\$|\$[^$]+\$|<<.*?>>|<%.*?%>", re.DOTALL),
         (r"`[^`\n]*`|\]\([^)]*\)|https?://\S+|arXiv:\S+|</?\w+[^>]*>|^\s*\d+\. |^ {4}\S.*$", re.MULTILINE),
     ):
-        template = re.sub(pattern, " ", template, flags=flags)
+        template = re.sub(pattern, " ", template, flags=options)
     return template
 
 
@@ -104,6 +106,39 @@ def test_chinese_has_its_own_sentences_and_marks(name):
     assert_chinese(template.partition("\n## 参考文献\n")[0])  # before the titles in English
     lines = rf"[{build.CHINESE}{build.PUNCTUATION}]\n *[{build.CHINESE}]"
     assert not re.search(lines, without_code(TEXTS.get(name, ""))), "a line break that shows"
+
+
+def test_flags_in_chinese_are_those_of_the_command_line_with_their_defaults():
+    told = set()
+    for script in flags.read():
+        main = importlib.import_module(script.path.removesuffix(".py").replace("/", ".")).main
+        parser = command_line.make_parser(main)
+        defaults = {flag: parser.get_default(flag.removeprefix("--").replace("-", "_")) for flag, *_ in script.flags}
+        assert list(defaults) == [action.option_strings[0] for action in parser._actions[1:]]  # the first is --help
+        for (_, shown, _), default in zip(script.flags, defaults.values(), strict=True):
+            if default is None or default is False:
+                assert shown == {None: "无", False: "否"}[default]
+            else:
+                assert shown == f"`{default}`".replace(f"{build.REPOSITORY}/", "")
+        docstring = docstring_parser.parse(main.__doc__)
+        told |= {docstring.short_description, *(" ".join(each.description.split()) for each in docstring.params)}
+    assert told == set(flags.CHINESE)
+
+
+def test_messages_explained_in_chinese_are_what_the_scripts_say():
+    said = "".join(path.read_text(encoding="utf-8") for path in flags.PACKAGE.rglob("*.py"))
+    table = TEXTS["help.zh.md"].partition("## 运行时的错误")[2].partition("## 全部参数")[0]
+    rows = re.findall(r"^\| (`.*?) \|", table, flags=re.MULTILINE)
+    assert len(rows) >= 10
+    for message in re.findall(r"`([^`]+)`", " ".join(rows)):
+        assert all(piece.strip() in said for piece in message.split("…")), message
+
+
+def test_the_data_are_told_of_in_both_languages_with_the_same_sizes_and_digests():
+    texts = [(build.REPOSITORY / "data" / name).read_text(encoding="utf-8") for name in ("README.md", "README.zh.md")]
+    found = [re.findall(r"[\w-]+-ubyte(?:\.gz)? \| [\d,]+ \| `\w{64}`", text) for text in texts]
+    assert len(found[0]) == 8
+    assert found[0] == found[1]
 
 
 def test_results_are_complete_and_of_one_seed():

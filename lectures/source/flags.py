@@ -1,4 +1,4 @@
-"""All flags of all scripts in Chinese, for help.zh.md: names and defaults from each `main`, its docstring by flags.toml.
+"""All flags of all scripts in Chinese, for help.zh.md: names and defaults from each `main`, the rest by flags.toml.
 
 What a script prints itself, --help too, stays English. Nothing is imported, as the texts are made without TensorFlow.
 """
