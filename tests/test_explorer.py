@@ -313,10 +313,18 @@ def test_exact_posterior_waits_for_the_pen_and_does_not_hold_up_the_page(page):
     page.wait_for_timeout(400)
     assert text(page, "encode-evidence") == "…"
     page.mouse.up()
-    page.evaluate("""window.longest = 0, window.last = performance.now(), (function look(now) {
-        window.longest = Math.max(longest, now - last); window.last = now; requestAnimationFrame(look); })(last)""")
+    page.evaluate("""window.longest = 0, (function ask() {
+        const start = performance.now();
+        setTimeout(() => { window.longest = Math.max(longest, performance.now() - start); setTimeout(ask, 5); });
+    })()""")
     expect(page.locator("#encode-evidence")).not_to_have_text("…", timeout=30_000)
-    assert page.evaluate("window.longest") < 250  # milliseconds; half a second and more where the page itself solves
+    longest = page.evaluate("window.longest")
+    solving = """() => {
+        const start = performance.now();
+        window.explorer.bestGaussian(window.explorer.image());
+        return performance.now() - start;
+    }"""
+    assert longest < page.evaluate(solving) / 2  # milliseconds, on this machine as it is now
     gap = float(text(page, "encode-now"))
     assert gap == float(text(page, "encode-amortization"))
     page.locator("#refine-ten").click()
