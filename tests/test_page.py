@@ -172,6 +172,7 @@ def sections_of(file):
         ("index.html", "aggregate posterior symbols", "the distribution of the codes"),  # on another page
         ("index.zh.html", "先验", "先验"),
         ("papers.zh.html", "詹森不等式 凹函数", "詹森"),
+        ("working.zh.html", "KL消失", "kl 消失"),  # without the blank that the text has
     ],
 )
 def test_search_works_by_keyboard_for_all_pages_and_for_what_is_mistyped(open_tab, file, query, found):

@@ -74,7 +74,7 @@ let selected = -1;
 const blocks = TEXTS.map(([page, number, section, isHeading, content]) => ({ page, number, section, isHeading, content }));
 
 function words(string) {
-  return string.toLowerCase().match(/\p{Script=Han}|[\p{L}\p{N}_]+/gu) ?? [];
+  return string.toLowerCase().match(/\p{Script=Han}|(?:(?!\p{Script=Han})[\p{L}\p{N}_])+/gu) ?? []; // "KL消失" has three
 }
 
 function collect() {
