@@ -210,13 +210,14 @@ def main(record_results: bool = True, runs: Path = Path("runs/lectures")) -> Non
         runs: the folder with the runs of `make lectures`.
     """
     if record_results:
-        from lectures.source import diagrams, explorer, training_gif
+        from lectures.source import diagrams, explorer, playground, training_gif
 
         RESULTS.write_text(json.dumps(record(runs), indent=1) + "\n")
         copy_pictures(runs)
         diagrams.draw(runs, FIGURES)
         training_gif.make()
         explorer.main(runs)
+        playground.main()
     results = json.loads(RESULTS.read_text(encoding="utf-8"))
     for template, path in TEXTS.items():
         path.write_text(render(template, results), encoding="utf-8")
