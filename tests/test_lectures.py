@@ -6,6 +6,7 @@ import inspect
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 
@@ -123,6 +124,15 @@ def test_flags_in_chinese_are_those_of_the_command_line_with_their_defaults():
         docstring = docstring_parser.parse(main.__doc__)
         told |= {docstring.short_description, *(" ".join(each.description.split()) for each in docstring.params)}
     assert told == set(flags.CHINESE)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make here")
+@pytest.mark.parametrize(("language", "file"), [("zh_CN.UTF-8", "index.zh.html"), ("en_US.UTF-8", "index.html")])
+def test_make_notes_opens_the_page_in_the_systems_language(language, file):
+    system = os.environ | {"LANG": language, "LC_ALL": "", "LC_MESSAGES": ""}
+    command = ["make", "--dry-run", "notes", "-C", str(build.REPOSITORY)]
+    done = subprocess.run(command, env=system, capture_output=True, text=True, check=True)
+    assert re.findall(r"webbrowser -t \"file://.*/lectures/(.+)\"", done.stdout) == [file]
 
 
 def test_messages_explained_in_chinese_are_what_the_scripts_say():
