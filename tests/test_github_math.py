@@ -51,7 +51,7 @@ def test_github_shows_every_formula_as_it_is_written(path):
     markdown = path.read_text(encoding="utf-8")
     formulas, rest = shown(markdown)
     assert formulas == written(markdown)
-    assert bool(formulas) == (path.parent == build.LECTURES)
+    assert bool(formulas) == (path.parent == build.LECTURES and path.name != "help.zh.md")
     assert "$" not in rest
     for formula in formulas:
         assert not re.search(NOT_ALLOWED, formula), formula
