@@ -46,7 +46,8 @@ def main(
         with plotting.new_picture(9, 3.4) as drawn:
             pictures = {"yours": own_digits.read_grey(picture), "as read": image[0], "reconstruction": expit(logit[0])}
             for place, (title, shown) in enumerate(pictures.items(), 1):
-                axes = drawn.add_subplot(1, 3, place, title=title, xticks=[], yticks=[])
+                axes = drawn.add_subplot(1, 3, place, title=title)
+                axes.set_axis_off()
                 axes.imshow(shown, "gray" if title == "yours" else "gray_r", vmin=0, vmax=1)
         plotting.save(drawn, run.folder / "pictures" / "digit.png")
         return run.finish(mean=mean[0].tolist(), elbo=elbo)

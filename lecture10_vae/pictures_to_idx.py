@@ -47,7 +47,8 @@ def main(folder: Path = Path("my_digits"), data_dir: Path = Path("data/mine"), s
     for prefix, chosen in zip(("t10k", "train"), parts, strict=True):
         for name, array in (("images-idx3", pixels[chosen]), ("labels-idx1", labels[chosen])):
             (data_dir / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(to_idx(array)))
-    print(f"{data_dir}: {len(parts[1]):,} pictures for training, {len(parts[0]):,} for testing.")
+    print(f"{data_dir}: {len(parts[1]):,} pictures for training, {len(parts[0]):,} for testing. Train on them by, say,")
+    print(f"vae.py --data-dir {data_dir} --batch-size {min(100, max(1, len(parts[1]) // 5))}")
 
 
 if __name__ == "__main__":

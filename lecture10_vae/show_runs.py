@@ -66,7 +66,8 @@ def make_query(logdir: Path, run: Path) -> str:
     """The end of an address that shows the curves of all runs, under a folder, of the script whose run it is."""
     runs = [path.parent for path in logdir.glob("**/flags.json") if read_script(path.parent) == read_script(run)]
     names = sorted({path.relative_to(logdir).as_posix() for path in [run, *runs] if path.is_relative_to(logdir)})
-    pattern = "" if "." in names or not names else f"^({'|'.join(map(re.escape, names))})/"
+    stems = sorted({re.sub(r"_\d+$", "", name) for name in names})  # so that runs to come are shown, too
+    pattern = "" if "." in names or not names else rf"^({'|'.join(map(re.escape, stems))})(_\d+)?/"
     return "?" + urlencode({"runFilter": pattern, "tagFilter": ".", "smoothing": 0}) + "#timeseries"
 
 

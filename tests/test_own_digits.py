@@ -40,9 +40,10 @@ def test_photograph_is_read_the_way_it_was_held_and_chalk_as_ink(tmp_path):
         read_digit(tmp_path / "sixteen_bits.png"), read_digit(tmp_path / "upright.png"), atol=0.02
     )
     Image.new("L", (50, 50), 200).save(tmp_path / "blank.png")
-    for name in ("blank.png", "nowhere.png"):
-        with pytest.raises(UserError, match=r"^.*give a PNG of one digit.*$"):
-            read_digit(tmp_path / name)
+    (tmp_path / "text.png").write_text("no picture")
+    for name, line in (("blank", "shows no digit"), ("nowhere", "is not there"), ("text", "cannot be read")):
+        with pytest.raises(UserError, match=rf"^.*{line}.*give a PNG or JPEG of one digit.*$"):
+            read_digit(tmp_path / f"{name}.png")
 
 
 def photograph(image, path):

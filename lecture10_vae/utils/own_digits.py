@@ -26,7 +26,7 @@ def read_digit(path: Path | str) -> np.ndarray:
     """
     ink = take_off_paper(read_grey(path))
     if ink.max() < FAINT:
-        raise UserError(f"{path} shows no digit, all of it is of about one colour: give a PNG of one digit.")
+        raise UserError(f"{path} shows no digit, all of it is of about one colour: give a PNG or JPEG of one digit.")
     digit = ink * largest_blob(ink > ink.max() / 3)
     rows, columns = (np.flatnonzero((digit > 0).any(axis=axis)) for axis in (1, 0))
     if 0 in (*rows, *columns) or len(ink) - 1 in rows or ink.shape[1] - 1 in columns:
@@ -45,8 +45,10 @@ def read_grey(path: Path | str) -> np.ndarray:
             grey = Image.alpha_composite(white, picture.convert("RGBA")).convert("L")
             grey.thumbnail((LARGEST, LARGEST), Image.Resampling.BOX)
             return np.asarray(grey, np.float32) / 255
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is not there: give a PNG or JPEG of one digit.") from error
     except (OSError, UnidentifiedImageError) as error:
-        raise UserError(f"{path} cannot be read as a picture ({error}): give a PNG of one digit.") from error
+        raise UserError(f"{path} cannot be read as a picture ({error}): give a PNG or JPEG of one digit.") from error
 
 
 def take_off_paper(grey: np.ndarray) -> np.ndarray:

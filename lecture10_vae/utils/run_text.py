@@ -17,7 +17,7 @@ def describe(script: str, flags: dict) -> bytes:
 
     change = diff(script)
     edited = [line[1:].strip() for line in change.splitlines() if line.startswith("+") and line[1:].strip()]
-    table = "\n".join(["| | |", "|---|---|", *(f"| {name} | {value} |" for name, value in flags.items())])
+    table = "\n".join(["| flag | value |", "|---|---|", *(f"| {name} | {value} |" for name, value in flags.items())])
     text = [_text("flags", table)]
     if change:
         text.append(_text("edited", f"```diff\n{change}```"))

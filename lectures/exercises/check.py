@@ -177,7 +177,7 @@ def check_files(files: list[Path], language: str) -> None:
 
 
 def _file(text: str) -> Path:
-    file = Path(text).resolve() if text.endswith(".py") else HERE / f"{text}.py"
+    file = Path(text).resolve() if Path(text).is_file() else HERE / f"{Path(text).stem}.py"
     if file.stem not in ANSWERS or not file.is_file():
         raise argparse.ArgumentTypeError(f"{text}: give one of {', '.join(ANSWERS)}, or a file of such a name")
     return file

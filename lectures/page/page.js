@@ -29,7 +29,7 @@ function follow() {
   current = last;
   language.href = `${otherPage}#${last.dataset.other}`;
   for (const link of contents.querySelectorAll("a")) {
-    const here = decodeURIComponent(link.hash) === `#${last.id}`;
+    const here = link.pathname === location.pathname && decodeURIComponent(link.hash) === `#${last.id}`;
     here ? link.setAttribute("aria-current", "location") : link.removeAttribute("aria-current");
     if (here && contents.scrollHeight > contents.clientHeight) {
       const above = link.offsetTop - contents.scrollTop;
