@@ -41,7 +41,8 @@ def main(
         mean, logit = session.run([model.mean, model.dist.distribution.logits], {model.images: image})
         elbo = vae.evaluate(session, model, image.repeat(1_000, axis=0))["elbo"]  # by a code each
         print(
-            f"Its code is {mean[0].round(2)}; its bound is {elbo:.1f} nats, where MNIST's test images have about -158."
+            f"Its code is {mean[0].round(2)}; its bound is {elbo:.1f} nats. MNIST's test images have -158, with a "
+            "standard deviation of 48 between images: the less ink, the higher."
         )
         with plotting.new_picture(9, 3.4) as drawn:
             pictures = {"yours": own_digits.read_grey(picture), "as read": image[0], "reconstruction": expit(logit[0])}
