@@ -45,7 +45,7 @@ def _explain(error: Exception) -> str:
     if type(error).__name__ == "ResourceExhaustedError":
         return "Out of memory: lower --batch-size or --hidden-size, or close other programs."
     if unsupported := re.search(r"on XLA_\w+: (\w+) \(", str(error)):
-        return f"XLA, which compiles the training, has no {unsupported[1]} (of tf.print, say): add --plain to do without it."
+        return f"XLA has no {unsupported[1]} (of tf.print, say): add --plain, which trains without this compiler."
     return ""
 
 

@@ -961,7 +961,7 @@ const TEXTS = [
 ["help.zh.html", 19, "运行时的错误", 0, "… See --help for the flags there are. 参数写错了 对照下面的全部参数"],
 ["help.zh.html", 20, "运行时的错误", 0, "…: give a number … 参数的值太大、太小，或者不是数 按它说的范围改"],
 ["help.zh.html", 21, "运行时的错误", 0, "Training diverges: … Try a lower --learning-rate 训练发散，某个量成了无穷大或 NaN 减小 --learning-rate；如果改过脚本，检查损失和它的正负号"],
-["help.zh.html", 22, "运行时的错误", 0, "XLA, which compiles the training loop, has no …: add --plain 改过的脚本用了 XLA 没有的操作，例如 tf.print 加上 --plain"],
+["help.zh.html", 22, "运行时的错误", 0, "XLA has no … (of tf.print, say): add --plain 改过的脚本用了 XLA 没有的操作，例如 tf.print 加上 --plain"],
 ["help.zh.html", 23, "运行时的错误", 0, "Out of memory: … 内存不够 减小 --batch-size 或 --hidden-size，或者关掉其他程序"],
 ["help.zh.html", 24, "运行时的错误", 0, "… holds no run: train one first TensorBoard 没有可显示的训练 先运行 vae.py；并且要在本仓库的文件夹里运行"],
 ["help.zh.html", 25, "运行时的错误", 0, "… holds no VAE of two dimensions amortized_inference.py 要用二维编码的 VAE 先运行 vae.py，或者用 --vae-run 指出它的文件夹"],
