@@ -53,7 +53,7 @@ class Program:
         own: the names of the script's own numbers, means of which its `evaluate` prints.
         numbers: the names of the slide's measures whose means are shown.
         measure: those measures, of whatever the code has become, in lines of the page's own.
-        curve: the measure that is drawn as a curve, with its least and most.
+        curve: the measure that is drawn as a curve.
         edits: by name, for the page's buttons.
         limit: images to train on, or sets of samples to draw, before the reader asks for more.
     """
@@ -63,7 +63,7 @@ class Program:
     own: list[str]
     numbers: list[str]
     measure: str
-    curve: tuple[str, float, float]
+    curve: str
     edits: dict[str, Edit] = field(default_factory=dict)
     limit: int = 60_000
 
@@ -111,7 +111,7 @@ other_mean, other_stddev = other.mean(), other.stddev()
 log_ratio = dist.log_prob(sample) - other.log_prob(sample)
 kl = tfd.kl_divergence(dist, other)
 """,
-        ("log_ratio", 0, 8),
+        "log_ratio",
         {"other-at-one": [("tf.zeros_like(mean), tf.ones_like", "tf.ones_like(mean), tf.ones_like")]},
     ),
     "slides-17-18": Program(
@@ -125,7 +125,7 @@ one_hot = tf.one_hot(digit, 10)
 squared_error = tf.reduce_sum((one_hot - answer) ** 2, axis=1)
 log_prob = tfd.MultivariateNormalDiag(answer, tf.ones_like(answer)).log_prob(one_hot)
 """,
-        ("accuracy", 0.5, 1),
+        "accuracy",
         {
             "learn-stddev": [
                 (
@@ -144,7 +144,7 @@ log_prob = tfd.MultivariateNormalDiag(answer, tf.ones_like(answer)).log_prob(one
 answer = network(inputs).probs_parameter()
 log_prob = network(inputs).log_prob(label)
 """,
-        ("accuracy", 0.5, 1),
+        "accuracy",
         {"no-hidden-layer": [("logit = tf.layers.dense(hidden, 10", "logit = tf.layers.dense(inputs, 10")]},
     ),
     "slides-22-26": Program(
@@ -158,7 +158,7 @@ reconstruction = decoder(posterior.sample()).log_prob(images)
 kl = tfd.kl_divergence(posterior, tfd.MultivariateNormalDiag(tf.zeros_like(mean), tf.ones_like(mean)))
 bound = reconstruction - kl
 """,
-        ("bound", -260, -150),
+        "bound",
         {
             "four-kl": [(ELBO, ELBO.replace("kl,", "4 * kl,"))],
             "no-kl": [(ELBO, "    elbo = reconstruction  # [N], nats\n")],
@@ -204,7 +204,7 @@ kl = tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / 60_000
 bound = log_prob - kl
 weight_mean, weight_stddev = posterior.mean(), posterior.stddev()
 """,
-        ("accuracy", 0.2, 1),
+        "accuracy",
     ),
 }
 LOGIT = "logit = tf.matmul(images, posterior.sample()) + bias  # no relu: ten negative logits have no gradient"
@@ -232,7 +232,7 @@ def describe(program: Program) -> dict:
         "batch": program.batch,
         "own": program.own,
         "numbers": program.numbers,
-        "curve": dict(zip(("curve", "least", "most"), program.curve, strict=True)),
+        "curve": program.curve,
         "limit": program.limit,
         "measure": program.measure,
         "text": program.text,

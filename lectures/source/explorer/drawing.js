@@ -84,7 +84,7 @@ function resize(ink, box, height, width) {
 }
 
 /** As numpy.quantile has it: between two values in proportion. */
-function quantile(values, share) {
+export function quantile(values, share) {
   const sorted = values.slice().sort();
   const place = share * (sorted.length - 1);
   const [low, high] = [Math.floor(place), Math.ceil(place)].map((i) => sorted[i]);

@@ -28,7 +28,7 @@ export class Editor {
   /** Shows a text; lines that the original lacks are marked as edited, and the first of them comes into sight. */
   show(text, original) {
     this.marks = { original: new Set(original.split("\n")), error: null };
-    this.area.value = text;
+    Object.assign(this.area, { value: text, readOnly: false }); // until there is a text, none may be typed
     this.paint();
     const [box, edited] = [this.sheet.parentElement, this.sheet.querySelector(".edited")];
     box.scrollTop = edited ? edited.offsetTop - box.clientHeight / 2 : 0;

@@ -45,7 +45,7 @@ function train(again = false) {
   if (text === shown()?.text && !again && !shown().error) return;
   state.edit?.stop();
   state.edit = null;
-  if (text !== program().code) state.edit = new Run(text, program(), state.data, told);
+  if (text !== program().code) state.edit = newRun(text);
   else if (again || !state.slide?.worker) trainSlide();
   showEdits();
   show();
@@ -53,15 +53,17 @@ function train(again = false) {
 
 function trainSlide() {
   state.slide?.stop();
-  state.slide = new Run(program().code, program(), state.data, told);
+  state.slide = newRun(program().code);
 }
+
+const image = () => (digit.empty ? null : Float32Array.from(digit.image));
+const newRun = (text) => new Run(text, program(), state.data, image(), told);
 
 function told(run) {
   if (run !== state.edit && run !== state.slide) return;
   if (state.edit) state.slide.yield(state.slide.last?.seen > (state.edit.last?.seen ?? 0)); // while it is ahead
   if (run === shown() && run.error) editor.markError(run.line);
   inNextFrame(show);
-  if (run === shown() && run.last && !digit.empty && !run.asked) run.asked = run.look(digit.image) ?? true;
 }
 
 /** Shows the slides of a name, their own text or another. */
@@ -98,7 +100,6 @@ function describe() {
     return button;
   });
   byId("edits").replaceChildren(...buttons);
-  byId("curve-caption").innerHTML = word(`curve.${program().curve.curve}`);
   byId("script").textContent = `${program().script}.py`;
   showEdits();
 }
@@ -124,12 +125,14 @@ function show() {
   const run = shown();
   if (!run) return;
   showRun(run, state.slide, program(), Boolean(state.edit));
-  const { last, error, line, looked } = run;
+  const { last, line, looked } = run;
+  const error = run.error ?? state.slide.error;
   byId("error").hidden = !error;
   byId("error").textContent = error ? `${line ? word("line", { line }) : ""}${error}` : "";
   const how = program().view === "gaussians" ? "sampled" : run.rests ? "rests" : run.worker ? "trains" : "stopped";
   byId("status").textContent = last ? word(how, { seen: last.seen.toLocaleString() }) : error ? "" : word("building");
   byId("more").hidden = !run.rests;
+  byId("curve-caption").textContent = word(`curve.${program().curve}`) + (state.edit ? word("curve.ghost") : "");
   byId("kernels-used").textContent =
     last?.seen && last.speed !== undefined
       ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) })
@@ -142,34 +145,26 @@ function show() {
   if (run.rests) announce("said", byId("numbers").innerText);
 }
 
-/** The numbers that the text itself names, and below them those of the slide, measured on whatever the text has made. */
+/** The numbers that the text itself names, and those of the slide, measured on whatever the text has made. */
 function showNumbers({ own, slide, objective, seen, unmeasured }, ghost) {
-  const row = (name, key, value, other) =>
-    `<tr><th scope="row">${word(key)}</th><td data-number="${name}">${numberOf(value)}</td>${ghost ? `<td>${numberOf(other)}</td>` : ""}</tr>`;
+  const cells = (...values) => values.slice(0, ghost ? 2 : 1).map((value) => `<td>${value}</td>`).join("");
+  const row = (name, ...values) =>
+    `<tr><th scope="row">${word(`number.${name}`)}</th>${cells(...values.map(numberOf))}</tr>`;
+  const rows = (values, others) => Object.keys(values).map((name) => row(name, values[name], others?.[name]));
   const part = (key) => `<tr class="part"><th colspan="3">${word(key)}</th></tr>`;
-  const columns = ghost
-    ? `<tr><td></td><td>${word("yours")}</td><td>${word("slides", { seen: ghost.seen.toLocaleString() })}</td></tr>`
-    : "";
-  const rows = (kind, values, others) =>
-    Object.keys(values)
-      .map((name) => row(`${kind}.${name}`, `number.${name}`, values[name], others?.[name]))
-      .join("");
-  const trained =
-    objective === undefined ? "" : row("objective", "number.objective", seen ? objective : null, ghost?.objective);
-  const failed = unmeasured ? `<tr><td colspan="3">${word("unmeasured")} ${escape(unmeasured)}</td></tr>` : "";
-  byId("numbers").innerHTML =
-    columns +
-    part("numbers.own") +
-    trained +
-    rows("own", own, ghost?.own) +
-    part("numbers.slide") +
-    rows("slide", slide, ghost?.slide) +
-    failed;
+  const trained = objective === undefined ? [] : [row("objective", seen ? objective : null, ghost?.objective)];
+  const { bound, ...others } = slide; // the slide's own text has the bound as its elbo
+  const parts = [part("numbers.own"), ...trained, ...rows(ghost ? own : { ...own, ...others, ...own }, ghost?.own)];
+  const title = () => cells(word("yours"), word("slides", { seen: ghost.seen.toLocaleString() }));
+  if (ghost) parts.unshift(`<tr><td></td>${title()}</tr>`);
+  if (ghost) parts.push(part("numbers.slide"), ...rows(slide, ghost.slide));
+  if (unmeasured) parts.push(`<tr><td colspan="3">${word("unmeasured")} ${escape(unmeasured)}</td></tr>`);
+  byId("numbers").innerHTML = parts.join("");
 }
 
 /** What the model makes of the reader's digit. */
 function showLooked(looked) {
-  byId("looked").hidden = !looked || digit.empty;
+  byId("looked").hidden = !looked;
   if (!looked) return;
   byId("decoded").hidden = !looked.decoded;
   byId("looked-bars").hidden = !looked.answer?.length;
@@ -214,7 +209,8 @@ async function share() {
 }
 
 async function paste(file) {
-  if (file) digit.show(await readPicture(file), { key: "digit.pasted" });
+  const found = file && (await readPicture(file));
+  if (found) digit.show(found, { key: found.some(Boolean) ? "digit.pasted" : "digit.not_found" });
 }
 
 function startControls() {
@@ -230,7 +226,8 @@ function startControls() {
     paste([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))),
   );
   new Pad(byId("pad"));
-  digit.watch(() => inNextFrame(() => (describeDigit(), digit.empty || shown()?.look(digit.image))));
+  const lookAtDigit = () => (describeDigit(), [state.edit, state.slide].forEach((run) => run?.look(image())), show());
+  digit.watch(() => inNextFrame(lookAtDigit));
   addEventListener("hashchange", openAddress);
   whenRedrawn(() => state.name && (describe(), show()));
 }

@@ -17,16 +17,16 @@ const grid = Float32Array.from({ length: 2 * SIDE * SIDE }, (_, i) => {
 
 export class Run {
   /** Begins at once; told(run) is called after each snapshot, answer or error. */
-  constructor(text, program, data, told) {
+  constructor(text, program, data, digit, told) {
     Object.assign(this, { text, program, history: [], limit: program.limit });
     this.worker = new Worker(workerUrl);
     this.worker.onmessage = ({ data: message }) => {
       if (message.error) this.fail(message);
-      else if (message.look) this.looked = message.look;
-      else this.history.push(message);
+      else if (message.own) this.history.push(message);
+      if (message.look !== undefined) this.looked = message.look;
       told(this);
     };
-    this.worker.onerror = (event) => told(this.fail({ error: event.message }));
+    this.worker.onerror = (event) => told(this.fail({ error: event.message ?? "The training does not start: reload the page." }));
     const seed = Number(options.get("seed") ?? 0);
     this.worker.postMessage({
       text,
@@ -34,6 +34,7 @@ export class Run {
       ...data,
       seed,
       limit: this.limit,
+      digit,
       grid,
       wasm,
       plain: options.has("plain"),
@@ -71,9 +72,10 @@ export class Run {
     this.modest = modest;
   }
 
-  /** Asks what the model makes of an image [784]. */
-  look(image) {
-    this.worker?.postMessage({ look: Float32Array.from(image) });
+  /** Asks what the model makes of an image [784], now and after each snapshot; or of none. */
+  look(digit) {
+    if (!this.worker) this.looked = null; // of the digit before
+    this.worker?.postMessage({ digit });
   }
 
   /** How it was after so many images, or as near before that as is known. */

@@ -160,41 +160,38 @@ function paintGaussians(context, plane) {
   plane.ellipse(context, { mean: two(found.mean), stddev: two(found.stddev) }, { stroke: "blue", width: 3 });
 }
 
-/** The program's first measure by images seen: the run in blue, the slide's own in grey dashes. */
+/** The program's measure by images seen: the run in blue, the slide's own in grey dashes. */
 function paintCurve(context, width, height) {
-  if (!state.program) return;
-  const { curve: name, ...range } = state.program.curve;
-  const settled = state.now?.seen > state.own.limit / 10;
-  const reach = (settled && 1.05 * state.now.slide[name]) || range.least; // which an edit may take out of the range
-  const [least, most] = [Math.min(range.least, reach), name === "log_ratio" ? Math.max(range.most, reach) : range.most];
-  const limit = Math.max(state.own.limit, state.own.last?.seen ?? 0);
+  if (!state.program || !state.own.last) return;
+  const { curve: name, view, limit: early } = state.program;
+  const lines = [[state.own, name, "blue", []]];
+  if (view === "gaussians") lines.unshift([state.own, "kl", "orange", [6, 5]]);
+  if (state.edited) lines.unshift([state.slide, name, "soft", [6, 5]]);
+  const points = lines.map(([{ history }, key]) => history.map(({ seen, slide }) => [seen, slide[key]]));
+  const settled = points.flat().filter(([seen, value]) => seen >= early / 60 && Number.isFinite(value));
+  const values = (settled.length ? settled : points.flat()).map(([, value]) => value);
+  const step = niceStep(Math.max(...values) - Math.min(...values) || 0.1, 4);
+  const [least, most] = [Math.floor(Math.min(...values) / step) * step, Math.ceil(Math.max(...values) / step) * step];
+  const limit = Math.max(state.own.limit, state.own.last.seen);
   const [left, right, top, bottom] = [52, 12, 10, 24];
   const x = (seen) => left + ((width - left - right) * seen) / limit;
   const y = (value) => top + (height - top - bottom) * Math.min(1, Math.max(0, (most - value) / (most - least)));
-  for (const value of multiples(least, most, niceStep(most - least, 4))) {
+  for (const value of multiples(least, most, step)) {
     context.fillStyle = color("grid");
     context.fillRect(left, y(value), width - left - right, 1);
-    write(context, number(value, most - least > 8 ? 0 : 1), left - 6, y(value), {
-      align: "right",
-      fill: "soft",
-      size: 13,
-    });
+    const digits = Math.max(0, Math.ceil(-Math.log10(step)));
+    write(context, number(value, digits), left - 6, y(value), { align: "right", fill: "soft", size: 13 });
   }
-  for (const seen of multiples(0, limit, niceStep(limit, width / 110)))
-    write(context, seen.toLocaleString(), Math.min(x(seen), width - 26), height - 10, {
-      align: "center",
-      fill: "soft",
-      size: 13,
-    });
-  const line = (history, stroke, dash, key = name) => {
+  for (const seen of multiples(0, limit, niceStep(limit, width / 110))) {
+    const place = Math.min(x(seen), width - 26);
+    write(context, seen.toLocaleString(), place, height - 10, { align: "center", fill: "soft", size: 13 });
+  }
+  lines.forEach(([, , stroke, dash], n) => {
     Object.assign(context, { strokeStyle: color(stroke), lineWidth: 2.5 });
     context.setLineDash(dash);
     context.beginPath();
-    for (const { seen, slide } of history) if (slide[key] !== undefined) context.lineTo(x(seen), y(slide[key]));
+    for (const [seen, value] of points[n]) if (Number.isFinite(value)) context.lineTo(x(seen), y(value));
     context.stroke();
-    context.setLineDash([]);
-  };
-  if (state.edited) line(state.slide.history, "soft", [6, 5]);
-  if (state.program.view === "gaussians") line(state.own.history, "orange", [6, 5], "kl");
-  line(state.own.history, "blue", []);
+  });
+  context.setLineDash([]);
 }

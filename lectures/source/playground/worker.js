@@ -1,5 +1,5 @@
 /* Trains a text, in a worker that the page may end at any time. In: {text, program, train, test, ...} once, then
- * {limit} to go on, {modest} to leave time to others, and {look} for an image of the reader's. Out: snapshots of what the model makes of test images. */
+ * {limit} to go on, {modest} to leave time to others, and {digit}, an image of the reader's or null. Out: snapshots of what the model makes of test images. */
 
 import { plainKernels, wasmKernels } from "./kernels.js";
 import { Model } from "./model.js";
@@ -18,8 +18,14 @@ self.onmessage = ({ data }) => {
   if (data.text !== undefined) start(data);
   else if (data.limit) awake((job.limit = data.limit));
   else if (data.modest !== undefined) job.modest = data.modest;
-  else if (job?.model) self.postMessage({ look: job.model.look(data.look), seen: job.seen });
+  else {
+    job.digit = data.digit;
+    if (job.model) self.postMessage({ look: look(job) });
+  }
 };
+
+/** What the model makes of the reader's image. */
+const look = ({ model, digit }) => digit && model.look(digit);
 
 async function start(asked) {
   job = { seen: 0, ...asked };
@@ -123,6 +129,7 @@ function post(job, message) {
   self.postMessage({
     seen,
     printed: model.print(),
+    look: look(job),
     kernels: model.kernels.name,
     unmeasured: model.unmeasured,
     ...message,
