@@ -1,19 +1,9 @@
 /* tfd's distributions, as far as the slides and their edits go. Shapes are batch, then event, as in TensorFlow. */
 
-import {
-  bernoulliLogProb,
-  cast,
-  lift,
-  noise,
-  oneHot,
-  operations,
-  reduceLogSumExp,
-  reduceSum,
-  repeat,
-  reshape,
-} from "./graph.js";
+import * as g from "./graph.js";
 
-const { abs, add, divide, exp, greater, log, multiply, sigmoid, softplus, square, subtract } = operations;
+const { cast, lift, noise, refuse, reduceSum, repeat, reshape } = g;
+const { abs, add, divide, exp, greater, log, multiply, sigmoid, softplus, square, subtract } = g.operations;
 const LOG_2PI = Math.log(2 * Math.PI);
 
 export class Distribution {
@@ -23,7 +13,7 @@ export class Distribution {
 
   /** What a method of Python's name is, a function; an error if the distribution has none. */
   method(name) {
-    if (!Object.hasOwn(this.methods, name)) throw Error(`AttributeError: this page's ${this.name} has no ${name}()`);
+    refuse(!Object.hasOwn(this.methods, name), `AttributeError: this page's ${this.name} has no ${name}()`);
     return this.methods[name];
   }
 
@@ -50,7 +40,7 @@ function gaussian(name, loc, scale, event) {
   return new Distribution(name, { batch, event: events, mean, stddev, sum, methods });
 }
 export const multivariateNormalDiag = (loc, scale) => {
-  if (lift(scale).shape.length === 0) throw Error("ValueError: scale_diag must have one dimension or more.");
+  refuse(lift(scale).shape.length === 0, "ValueError: scale_diag must have one dimension or more.");
   return gaussian("MultivariateNormalDiag", loc, scale, 1);
 };
 export const normal = (loc, scale) => gaussian("Normal", loc, scale, 0);
@@ -60,14 +50,10 @@ export function bernoulli(logits) {
   const chance = sigmoid(logits);
   const methods = {
     mean: () => chance,
-    sample: (sizes) =>
-      cast(
-        greater(
-          repeat(chance, [...whole(sizes), ...chance.shape]),
-          noise([...whole(sizes), ...chance.shape], "uniform"),
-        ),
-        "int32",
-      ),
+    sample: (sizes) => {
+      const shape = [...whole(sizes), ...chance.shape];
+      return cast(greater(repeat(chance, shape), noise(shape, "uniform")), "int32");
+    },
     log_prob: (value) => subtract(multiply(value, logits), softplus(logits)),
   };
   return new Distribution("Bernoulli", { batch: chance.shape, event: [], logits, methods });
@@ -75,13 +61,13 @@ export function bernoulli(logits) {
 
 /** One of the classes in the last dimension of the logits. */
 export function categorical(logits) {
-  const logProbs = subtract(logits, reduceLogSumExp(logits, -1, true));
+  const logProbs = subtract(logits, g.reduceLogSumExp(logits, -1, true));
   const batch = logits.shape.slice(0, -1);
   const methods = {
     log_prob: (value) => {
-      if (lift(value).dtype === "float32")
-        throw Error("TypeError: Categorical.log_prob takes whole numbers, the classes, not floats.");
-      return reduceSum(multiply(oneHot(lift(value, "int32"), +logits.shape.at(-1)), logProbs), -1);
+      const float = lift(value).dtype === "float32";
+      refuse(float, "TypeError: Categorical.log_prob takes whole numbers, the classes, not floats.");
+      return reduceSum(multiply(g.oneHot(lift(value, "int32"), +logits.shape.at(-1)), logProbs), -1);
     },
     probs_parameter: () => exp(logProbs),
     logits_parameter: () => logits,
@@ -91,10 +77,8 @@ export function categorical(logits) {
 
 /** A distribution whose last batch dimensions are one event: log_prob sums over them. */
 export function independent(base, rank) {
-  if (rank > base.batch.length)
-    throw Error(
-      `ValueError: reinterpreted_batch_ndims(${rank}) cannot exceed distribution.batch_ndims(${base.batch.length})`,
-    );
+  const says = `ValueError: reinterpreted_batch_ndims(${rank}) cannot exceed distribution.batch_ndims`;
+  refuse(rank > base.batch.length, `${says}(${base.batch.length})`);
   const axes = Array.from({ length: rank }, (_, i) => -1 - i);
   const methods = {
     mean: () => base.call("mean"),
@@ -103,13 +87,8 @@ export function independent(base, rank) {
   };
   methods.log_prob = (value) => pixels(base, lift(value), rank) ?? reduceSum(base.call("log_prob", value), axes);
   const cut = base.batch.length - rank;
-  return new Distribution("Independent", {
-    batch: base.batch.slice(0, cut),
-    event: [...base.batch.slice(cut), ...base.event],
-    base,
-    axes,
-    methods,
-  });
+  const [batch, event] = [base.batch.slice(0, cut), [...base.batch.slice(cut), ...base.event]];
+  return new Distribution("Independent", { batch, event, base, axes, methods });
 }
 
 /** The Bernoulli's log_prob of whole images by the kernel, where it can be; else null. */
@@ -119,15 +98,13 @@ function pixels({ logits }, value, rank) {
   const batch = logits.shape.slice(0, -rank);
   const rows = batch.reduce((a, b) => a * b, 1);
   if ((logits.size / rows) % 4 !== 0) return null;
-  return reshape(bernoulliLogProb(reshape(logits, [rows, -1]), reshape(value, [rows, -1])), batch);
+  return reshape(g.bernoulliLogProb(reshape(logits, [rows, -1]), reshape(value, [rows, -1])), batch);
 }
 
 /** tfd.kl_divergence, in nats. */
 export function klDivergence(a, b) {
-  if (a.name !== b.name || !(a.sum || a.logProbs || a.base))
-    throw Error(
-      `NotImplementedError: No KL(distribution_a || distribution_b) registered for ${a.name} and ${b.name} on this page`,
-    );
+  const says = "NotImplementedError: No KL(distribution_a || distribution_b) registered for";
+  refuse(a.name !== b.name || !(a.sum || a.logProbs || a.base), `${says} ${a.name} and ${b.name} on this page`);
   if (a.base) return reduceSum(klDivergence(a.base, b.base), a.axes);
   if (a.logProbs) return reduceSum(multiply(exp(a.logProbs), subtract(a.logProbs, b.logProbs)), -1);
   const [ratio, apart] = [divide(a.stddev, b.stddev), divide(subtract(a.mean, b.mean), b.stddev)];

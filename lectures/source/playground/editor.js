@@ -49,20 +49,14 @@ export class Editor {
   }
 
   paint() {
-    const coloured = escape(this.text).replace(PARTS, (all, comment, string) => {
-      const kind = comment ? "comment" : string ? "string" : "keyword";
-      return all
-        .split("\n")
-        .map((part) => `<span class="${kind}">${part}</span>`)
-        .join("\n");
-    });
+    const span = (kind) => (part) => `<span class="${kind}">${part}</span>`;
+    const coloured = escape(this.text).replace(PARTS, (all, comment, string) =>
+      all.split("\n").map(span(comment ? "comment" : string ? "string" : "keyword")).join("\n"),
+    );
     const plain = this.text.split("\n");
-    const line = (html, n) => {
-      const kinds = [!this.marks.original.has(plain[n]) && "edited", this.marks.error === n + 1 && "wrong"].filter(
-        Boolean,
-      );
-      return `<span class="line ${kinds.join(" ")}">${html}\n</span>`;
-    };
+    const edited = (n) => (this.marks.original.has(plain[n]) ? "" : "edited");
+    const wrong = (n) => (this.marks.error === n + 1 ? "wrong" : "");
+    const line = (html, n) => span(`line ${edited(n)} ${wrong(n)}`)(`${html}\n`);
     this.sheet.innerHTML = coloured.split("\n").map(line).join("");
   }
 }

@@ -1,9 +1,14 @@
-/* A static graph of arrays, as TensorFlow 1 has it: built once, given memory, and run many times; gradients in reverse. */
+/* A static graph of arrays, as TensorFlow 1 has it: built once, given memory, run many times; gradients in reverse. */
 
 /** A dimension of a placeholder, which TensorFlow knows only once it is fed (None, "?"); here a batch's is known. */
 export class Open extends Number {}
 
 const sizeOf = (shape) => shape.reduce((size, n) => size * n, 1);
+/** An error that TensorFlow has, too, if something holds. */
+export function refuse(holds, message) {
+  if (holds) throw Error(message);
+}
+
 export const show = (shape) => `[${shape.map((n) => (n instanceof Open ? "?" : n)).join(",")}]`;
 const range = (count) => Array.from({ length: count }, (_, i) => i);
 const sameShape = (a, b) => a.length === b.length && a.every((n, i) => +n === +b[i]);
@@ -36,16 +41,10 @@ export const placeholder = (shape, dtype) => Object.assign(new Node(shape, [], {
 /** A node of a number, or of what is one. */
 export function lift(value, dtype = "float32") {
   if (value instanceof Node) return value;
-  if (Array.isArray(value))
-    return stack(
-      value.map((part) => lift(part, dtype)),
-      0,
-    );
+  if (Array.isArray(value)) return stack(value.map((part) => lift(part, dtype)), 0);
   if (typeof value === "boolean") return constant(Number(value), [], "bool");
-  if (typeof value !== "number")
-    throw Error(`TypeError: a tensor or a number is expected here, not ${value ?? "None"}`);
-  if (dtype === "int32" && !Number.isInteger(value))
-    throw Error(`TypeError: Expected int32, but got ${value} of type 'float'.`);
+  refuse(typeof value !== "number", `TypeError: a tensor or a number is expected here, not ${value ?? "None"}`);
+  refuse(dtype === "int32" && value % 1, `TypeError: Expected int32, but got ${value} of type 'float'.`);
   return constant(value, [], dtype);
 }
 
@@ -53,15 +52,14 @@ export function lift(value, dtype = "float32") {
 export function variable(name, shape, start) {
   const path = [...graph.scopes.map((scope) => scope.name), name].join("/");
   const [found, reuse] = [graph.variables.get(path), graph.scopes.findLast((scope) => scope.reuse)?.reuse];
-  if (found && !reuse)
-    throw Error(`ValueError: Variable ${path} already exists, disallowed. Did you mean to set reuse=True in VarScope?`);
-  if (!found && reuse === true)
-    throw Error(`ValueError: Variable ${path} does not exist, or was not created with tf.get_variable().`);
-  if (found && !sameShape(found.shape, shape))
-    throw Error(
-      `ValueError: Trying to share variable ${path}, but specified shape ${show(shape)} and found shape ${show(found.shape)}.`,
-    );
-  if (found) return found;
+  const says = `ValueError: Variable ${path}`;
+  refuse(found && !reuse, `${says} already exists, disallowed. Did you mean to set reuse=True in VarScope?`);
+  refuse(!found && reuse === true, `${says} does not exist, or was not created with tf.get_variable().`);
+  if (!found) return makeVariable(path, shape, start);
+  refuse(!sameShape(found.shape, shape), `${says} is shared, but has shape ${show(found.shape)}, not ${show(shape)}.`);
+  return found;
+}
+function makeVariable(path, shape, start) {
   const made = Object.assign(new Node(shape, [], { start }), { learns: true });
   graph.variables.set(path, made);
   return made;
@@ -82,8 +80,7 @@ export function allocate(nodes, kernels) {
   const arrays = nodes.filter((node) => !node.alias);
   const each = (node) => (graph.optimized?.has(node) ? 4 : node.learns ? 2 : 1);
   const numbers = arrays.reduce((sum, node) => sum + each(node) * node.size, 0);
-  if (numbers > 16e6)
-    throw Error(`MemoryError: this graph needs ${Math.round((4 * numbers) / 1e6)} MB, more than the 64 of a page`);
+  refuse(numbers > 16e6, `MemoryError: this graph needs ${Math.round(numbers / 250e3)} MB, more than the 64 of a page`);
   kernels.reserve(5 * arrays.length, numbers);
   for (const node of arrays) {
     node.value = kernels.zeros(node.size);
@@ -105,7 +102,7 @@ export function behind(...targets) {
 
 export const run = (nodes, kernels) => nodes.forEach((node) => node.forward?.(node, kernels));
 
-/** The slopes of a loss, or of the sum of its elements, as tf.gradients has them. `nodes`: those behind it, already run. */
+/** The slopes of a loss, or of its elements' sum, as tf.gradients has them. `nodes`: those behind it, already run. */
 export function differentiate(loss, nodes, kernels) {
   const learning = nodes.filter((node) => node.learns);
   learning.forEach((node) => node.slope.fill(0));
@@ -117,10 +114,8 @@ export function differentiate(loss, nodes, kernels) {
 function broadcast(a, b) {
   return range(Math.max(a.length, b.length)).map((i, _, { length }) => {
     const [x, y] = [a, b].map((shape) => shape[shape.length - length + i] ?? 1);
-    if (+x !== +y && +x !== 1 && +y !== 1)
-      throw Error(
-        `ValueError: Dimensions must be equal, but are ${+x} and ${+y}, with input shapes: ${show(a)}, ${show(b)}.`,
-      );
+    const says = `ValueError: Dimensions must be equal, but are ${+x} and ${+y}, with input shapes`;
+    refuse(+x !== +y && +x !== 1 && +y !== 1, `${says}: ${show(a)}, ${show(b)}.`);
     return +x === 1 ? y : +y === 1 || x instanceof Open ? x : y;
   });
 }
@@ -146,24 +141,23 @@ function elementwise(f, slopes, kind) {
     const like = values.find((value) => value instanceof Node)?.dtype;
     const inputs = values.map((value) => lift(value, like === "bool" ? undefined : like));
     const dtypes = inputs.filter((input) => input.dtype !== "bool").map((input) => input.dtype);
-    if (new Set(dtypes).size > 1)
-      throw Error(`TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
+    const unlike = new Set(dtypes).size > 1;
+    refuse(unlike, `TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
     const shape = inputs.map((input) => input.shape).reduce(broadcast);
     const at = inputs.map((input) => (sameShape(input.shape, shape) ? null : places(input.shape, shape)));
     const plain = at.every((places) => places === null);
     const [p, q, r] = at.map((places) => places ?? range(plain ? 0 : sizeOf(shape)));
-    const [a, b, c] = inputs;
     const forward = ({ value, size }) => {
-      const [x, y, z] = [a.value, b?.value, c?.value];
+      const [x, y, z] = inputs.map((input) => input.value);
       if (plain && !y) for (let i = 0; i < size; i++) value[i] = f(x[i]);
       else if (plain && !z) for (let i = 0; i < size; i++) value[i] = f(x[i], y[i]);
       else for (let i = 0; i < size; i++) value[i] = f(x[p[i]], y[q[i]], z?.[r[i]]);
     };
     const backward = ({ value, slope, size }) => {
-      const [x, y, z] = [a.value, b?.value, c?.value];
-      inputs.forEach((input, j) => {
-        if (!input.learns) return;
-        const [to, places, derivative] = [input.slope, at[j], slopes[j]];
+      const [x, y, z] = inputs.map((input) => input.value);
+      inputs.forEach(({ learns, slope: to }, j) => {
+        if (!learns) return;
+        const [places, derivative] = [at[j], slopes[j]];
         if (plain && !y) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], value[i]);
         else if (plain && !z) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], y[i], value[i]);
         else
@@ -182,10 +176,10 @@ export const operations = {
   subtract: elementwise((a, b) => a - b, [() => 1, () => -1]),
   multiply: elementwise((a, b) => a * b, [(a, b) => b, (a) => a]),
   divide: elementwise((a, b) => a / b, [(a, b) => 1 / b, (a, b) => -a / (b * b)]),
-  pow: elementwise(
-    (a, b) => a ** b,
-    [(a, b) => (b === 0 ? 0 : b * a ** (b - 1)), (a, b, y) => (a > 0 ? y * Math.log(a) : 0)],
-  ),
+  pow: elementwise((a, b) => a ** b, [
+    (a, b) => (b === 0 ? 0 : b * a ** (b - 1)),
+    (a, b, y) => (a > 0 ? y * Math.log(a) : 0),
+  ]),
   maximum: elementwise((a, b) => (a >= b ? a : b), [(a, b) => Number(a >= b), (a, b) => Number(a < b)]),
   minimum: elementwise((a, b) => (a <= b ? a : b), [(a, b) => Number(a <= b), (a, b) => Number(a > b)]),
   negative: elementwise((a) => -a, [() => -1]),
@@ -205,8 +199,7 @@ export const operations = {
 const { add, subtract, multiply, divide, exp, log } = operations;
 
 export function cast(value, dtype) {
-  const whole =
-    dtype === "int32" || dtype === "int64" ? Math.trunc : dtype === "bool" ? (a) => Number(a !== 0) : (a) => a;
+  const whole = dtype.startsWith("int") ? Math.trunc : dtype === "bool" ? (a) => Number(a !== 0) : (a) => a;
   const [input, node] = [lift(value), elementwise(whole, [() => 1])(lift(value))];
   return Object.assign(node, { dtype, learns: node.learns && dtype === input.dtype });
 }
@@ -218,10 +211,9 @@ export function reshape(value, shape) {
   const rest = -sizeOf(shape);
   const found = input.shape.some((n) => n instanceof Open) ? new Open(input.size / rest) : input.size / rest;
   const full = shape.map((n) => (+n === -1 ? found : n));
-  if (sizeOf(full) !== input.size || full.some((n) => !Number.isInteger(+n) || +n < 0))
-    throw Error(
-      `ValueError: Cannot reshape a tensor with ${input.size} elements (shape ${show(input.shape)}) to shape ${show(shape)}.`,
-    );
+  const fits = sizeOf(full) === input.size && full.every((n) => Number.isInteger(+n) && +n >= 0);
+  const whole = `a tensor with ${input.size} elements (shape ${show(input.shape)})`;
+  refuse(!fits, `ValueError: Cannot reshape ${whole} to shape ${show(shape)}.`);
   const node = new Node(full, [input], { dtype: input.dtype, alias: true });
   return Object.assign(node, { learns: input.learns });
 }
@@ -232,7 +224,7 @@ function arrange(inputs, shape, from) {
   const parts = inputs.map((input) => {
     const start = end;
     end += input.size;
-    const to = Int32Array.from(range(from.length).filter((i) => from[i] >= start && from[i] < end)); // below 0 is nothing
+    const to = Int32Array.from(range(from.length).filter((i) => from[i] >= start && from[i] < end));
     return { input, to, from: to.map((i) => from[i] - start) };
   });
   const forward = ({ value }) => {
@@ -247,8 +239,8 @@ function arrange(inputs, shape, from) {
 }
 
 const axisOf = (axis, rank) => {
-  if (!Number.isInteger(axis) || axis >= rank || axis < -rank)
-    throw Error(`ValueError: Invalid axis ${axis} for ${rank} dimensions.`);
+  const fits = Number.isInteger(axis) && axis < rank && axis >= -rank;
+  refuse(!fits, `ValueError: Invalid axis ${axis} for ${rank} dimensions.`);
   return (axis + rank) % rank;
 };
 /** The numbers of an array's elements, as nested by its shape: what slices and transpositions pick from. */
@@ -257,52 +249,23 @@ export const numbering = (shape) => ({ shape, at: range(sizeOf(shape)) });
 /** Along an axis, the parts at some indices: numbering in, numbering out. */
 export function select({ shape, at }, axis, indices) {
   const [inner, n] = [sizeOf(shape.slice(axis + 1)), +shape[axis]];
-  const picked = range(sizeOf(shape.slice(0, axis))).flatMap((outer) =>
-    indices.flatMap((index) => range(inner).map((i) => (index < 0 ? -1 : at[(outer * n + index) * inner + i]))),
-  );
-  return { shape: shape.map((old, i) => (i !== axis ? old : indices.length === n ? old : indices.length)), at: picked };
+  const part = (outer) => indices.flatMap((index) => range(inner).map((i) => at[(outer * n + index) * inner + i]));
+  const picked = range(sizeOf(shape.slice(0, axis))).flatMap(part);
+  return { shape: indices.length === n ? shape : shape.with(axis, indices.length), at: picked };
 }
 export const pick = (input, { shape, at }) => arrange([input], shape, at);
 
-export function pad(value, margins, filling = 0) {
-  const wide = margins.reduce((numbers, [before, after], axis) => {
-    const n = +numbers.shape[axis];
-    return select(
-      numbers,
-      axis,
-      range(before + n + after).map((i) => (i < before || i >= before + n ? -1 : i - before)),
-    );
-  }, numbering(value.shape));
-  const padded = pick(value, wide);
-  return filling === 0
-    ? padded
-    : add(
-        padded,
-        constant(
-          wide.at.map((place) => (place < 0 ? filling : 0)),
-          wide.shape,
-        ),
-      );
-}
 export const tile = (value, counts) =>
-  pick(
-    value,
-    counts.reduce((numbers, count, axis) => {
-      const n = +numbers.shape[axis];
-      return select(
-        numbers,
-        axis,
-        range(n * count).map((i) => i % n),
-      );
-    }, numbering(value.shape)),
-  );
+  pick(value, counts.reduce((numbers, count, axis) => {
+    const n = +numbers.shape[axis];
+    return select(numbers, axis, range(n * count).map((i) => i % n));
+  }, numbering(value.shape)));
 export function concat(values, axis) {
   const [{ shape }, along] = [values[0], axisOf(axis, values[0].shape.length)];
-  for (const { shape: other } of values)
-    if (!sameShape(shape.toSpliced(along, 1), other.toSpliced(along, 1)))
-      throw Error(
-        `ValueError: Shapes ${show(shape)} and ${show(other)} differ in more than the axis ${axis} of concat.`,
-      );
+  for (const { shape: other } of values) {
+    const alike = sameShape(shape.toSpliced(along, 1), other.toSpliced(along, 1));
+    refuse(!alike, `ValueError: Shapes ${show(shape)} and ${show(other)} differ off concat's axis ${axis}.`);
+  }
   const starts = values.reduce((found, value) => [...found, found.at(-1) + value.size], [0]);
   const at = range(sizeOf(shape.slice(0, along))).flatMap((outer) =>
     values.flatMap((value, j) => {
@@ -310,21 +273,11 @@ export function concat(values, axis) {
       return range(inner).map((i) => starts[j] + outer * inner + i);
     }),
   );
-  return arrange(
-    values,
-    shape.with(
-      along,
-      values.reduce((sum, value) => sum + +value.shape[along], 0),
-    ),
-    at,
-  );
+  return arrange(values, shape.with(along, values.reduce((sum, value) => sum + +value.shape[along], 0)), at);
 }
 export function stack(values, axis = 0) {
   const along = axisOf(axis, values[0].shape.length + 1);
-  return concat(
-    values.map((value) => reshape(value, value.shape.toSpliced(along, 0, 1))),
-    along,
-  );
+  return concat(values.map((value) => reshape(value, value.shape.toSpliced(along, 0, 1))), along);
 }
 export const repeat = (value, shape) => add(value, constant(0, shape)); // along dimensions of 1, or that it lacks
 
@@ -382,10 +335,9 @@ export function oneHot(value, depth) {
 export function affine(inputs, kernel, bias = null) {
   const [k, units] = kernel.shape.map(Number);
   const rows = inputs.size / k;
-  if (kernel.shape.length !== 2 || +inputs.shape.at(-1) !== k)
-    throw Error(
-      `ValueError: Dimensions must be equal, but are ${+inputs.shape.at(-1)} and ${k} for MatMul with input shapes: ${show(inputs.shape)}, ${show(kernel.shape)}.`,
-    );
+  const says = `ValueError: Dimensions must be equal, but are ${+inputs.shape.at(-1)} and ${k} for MatMul`;
+  const fits = kernel.shape.length === 2 && +inputs.shape.at(-1) === k;
+  refuse(!fits, `${says} with input shapes: ${show(inputs.shape)}, ${show(kernel.shape)}.`);
   const forward = (node, kernels) => {
     if (bias) for (let r = 0; r < rows; r++) node.value.set(bias.value, r * units);
     kernels.matmul(rows, units, k, inputs.value, k, 1, kernel.value, units, 1, node.value, bias !== null);
@@ -395,10 +347,8 @@ export function affine(inputs, kernel, bias = null) {
     if (bias) for (let r = 0; r < rows; r++) for (let j = 0; j < units; j++) bias.slope[j] += node.slope[r * units + j];
     if (inputs.learns) kernels.matmul(rows, k, units, node.slope, units, 1, kernel.value, 1, units, inputs.slope, true);
   };
-  return new Node([...inputs.shape.slice(0, -1), units], bias ? [inputs, kernel, bias] : [inputs, kernel], {
-    forward,
-    backward,
-  });
+  const parts = bias ? [inputs, kernel, bias] : [inputs, kernel];
+  return new Node([...inputs.shape.slice(0, -1), units], parts, { forward, backward });
 }
 
 /** ln P(values) of independent pixels by their logits, both [rows, pixels], a multiple of four: [rows]. */

@@ -1,5 +1,5 @@
-/* The three kernels that take the time of a training step: in WebAssembly (kernels.c), and the same in plain
- * JavaScript, for browsers without it, and in double precision for tests. Arrays come from zeros(), of reserve()d room. */
+/* The three kernels that take a training step's time: in WebAssembly (kernels.c), and the same in plain JavaScript, for
+ * browsers without it, and in double precision for tests. Arrays come from zeros(), of reserve()d room. */
 
 /** From the base64 of kernels.wasm. Throws where there is no WebAssembly with SIMD. */
 export function wasmKernels(base64) {
@@ -41,8 +41,12 @@ export function plainKernels(Type = Float32Array) {
     zeros: (size) => new Type(size),
     matmul(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, add) {
       if (!add) c.fill(0, 0, m * n);
-      if (bColumn === 1) addRows(m, n, k, a, aRow, aColumn, b, bRow, c);
-      else addDots(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c);
+      for (let i = 0; i < m; i++)
+        for (let p = 0; p < k; p++) {
+          const factor = a[i * aRow + p * aColumn];
+          if (factor !== 0) // as on empty paper
+            for (let j = 0; j < n; j++) c[i * n + j] += factor * b[p * bRow + j * bColumn];
+        }
     },
     bernoulli(rows, columns, logits, values, sums, gradient) {
       for (let r = 0; r < rows; r++) {
@@ -62,35 +66,4 @@ export function plainKernels(Type = Float32Array) {
       }
     },
   };
-}
-
-/** Each row of c gathers rows of b, four at a time; those with a factor of 0, as empty paper has, are left out. */
-function addRows(m, n, k, a, aRow, aColumn, b, bRow, c) {
-  const [factors, starts] = [new Float64Array(k + 3), new Int32Array(k + 3)];
-  for (let i = 0; i < m; i++) {
-    let used = 0;
-    for (let p = 0; p < k; p++) {
-      const factor = a[i * aRow + p * aColumn];
-      factors[used] = factor;
-      starts[used] = p * bRow;
-      if (factor !== 0) used += 1;
-    }
-    factors.fill(0, used);
-    for (let p = 0; p < used; p += 4) {
-      const [f0, f1, f2, f3] = [factors[p], factors[p + 1], factors[p + 2], factors[p + 3]];
-      const [s0, s1, s2, s3] = [starts[p], starts[p + 1], starts[p + 2], starts[p + 3]];
-      for (let j = 0; j < n; j++) c[i * n + j] += f0 * b[s0 + j] + f1 * b[s1 + j] + f2 * b[s2 + j] + f3 * b[s3 + j];
-    }
-  }
-}
-
-/** Each place of c gets the product of a row and a column. */
-function addDots(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c) {
-  for (let i = 0; i < m; i++) {
-    for (let j = 0; j < n; j++) {
-      let sum = 0;
-      for (let p = 0; p < k; p++) sum += a[i * aRow + p * aColumn] * b[p * bRow + j * bColumn];
-      c[i * n + j] += sum;
-    }
-  }
 }

@@ -11,9 +11,9 @@ export class Model {
     this.graph = g.newGraph(random, program.batch);
     const given = builtins();
     const names = compile(text, operators)(new Map(), given);
-    if (!names.has("build_graph")) throw Error("NameError: the text no longer defines build_graph");
+    g.refuse(!names.has("build_graph"), "NameError: the text no longer defines build_graph");
     const model = operators.call(names.get("build_graph"), [], {});
-    if (!(model instanceof Namespace)) throw Error("TypeError: build_graph must return SimpleNamespace(**locals())");
+    g.refuse(!(model instanceof Namespace), "TypeError: build_graph must return SimpleNamespace(**locals())");
     this.names = model.names;
     this.learn();
     this.addMeasures(new Map([...given, ...names, ...model.names]));
@@ -39,9 +39,8 @@ export class Model {
 
   /** The slide's measures, beside those of the text's own names; an edit may have made them impossible. */
   addMeasures(names) {
-    this.own = new Map(
-      this.program.own.filter((name) => names.get(name) instanceof g.Node).map((name) => [name, names.get(name)]),
-    );
+    const own = this.program.own.map((name) => [name, names.get(name)]);
+    this.own = new Map(own.filter(([, value]) => value instanceof g.Node));
     this.slide = new Map();
     try {
       const found = compile(this.program.measure, operators)(new Map(), names);
@@ -71,10 +70,8 @@ export class Model {
   feed({ pixels, labels }, chosen) {
     for (const { value, size, shape, dtype } of this.feeds) {
       const each = size / chosen.length;
-      if (each !== 1 && each !== 784)
-        throw Error(
-          `InvalidArgumentError: You must feed a value for a placeholder of shape ${g.show(shape)}: the page has images [?,28,28] and labels [?]`,
-        );
+      const says = `InvalidArgumentError: You must feed a value for a placeholder of shape ${g.show(shape)}`;
+      g.refuse(each !== 1 && each !== 784, `${says}: the page has images [?,28,28] and labels [?]`);
       const [from, scale] = dtype === "float32" ? [pixels, 255] : [labels, 1];
       for (let n = 0; n < chosen.length; n++)
         for (let i = 0; i < each; i++) value[n * each + i] = from[chosen[n] * each + i] / scale;
@@ -86,15 +83,10 @@ export class Model {
     const { kernels, order, graph, optimizer } = this;
     this.feed(data, chosen);
     g.run(order, kernels);
-    const {
-      loss,
-      rate: {
-        value: [rate],
-      },
-    } = optimizer;
+    const { loss, rate } = optimizer;
     g.differentiate(loss, order, kernels);
     this.steps += 1;
-    const corrected = (rate * Math.sqrt(1 - 0.999 ** this.steps)) / (1 - 0.9 ** this.steps);
+    const corrected = (rate.value[0] * Math.sqrt(1 - 0.999 ** this.steps)) / (1 - 0.9 ** this.steps);
     for (const node of graph.optimized) kernels.adam(node.value, node.slope, node.first, node.second, corrected);
     if (optimizer.counts && graph.step) graph.step.value[0] += 1;
     return loss.value.reduce((a, b) => a + b) / loss.size;
@@ -104,10 +96,7 @@ export class Model {
   measure(data, count, see) {
     const { batch } = this.program;
     for (let first = 0; first < count; first += batch) {
-      this.feed(
-        data,
-        Array.from({ length: batch }, (_, n) => first + n),
-      );
+      this.feed(data, Array.from({ length: batch }, (_, n) => first + n));
       g.run(this.measured, this.kernels);
       see(first);
     }
@@ -137,8 +126,8 @@ export class Model {
     g.run(this.printed, this.kernels);
     return this.graph.printed.map((value) => {
       if (!(value instanceof g.Node)) return value?.name ? `tfp.distributions.${value.name}` : String(value);
-      const some = [...value.value.subarray(0, 6)].map((one) => Number(one.toPrecision(4)));
-      return `Tensor(shape=${g.show(value.shape)}, dtype=${value.dtype}) ${some.join(" ")}${value.size > 6 ? " …" : ""}`;
+      const first = [...value.value.subarray(0, 6)].map((one) => Number(one.toPrecision(4))).join(" ");
+      return `Tensor(shape=${g.show(value.shape)}, dtype=${value.dtype}) ${first}${value.size > 6 ? " …" : ""}`;
     });
   }
 }

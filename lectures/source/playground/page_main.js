@@ -4,19 +4,11 @@ import { Editor } from "./editor.js";
 import { Run } from "./run.js";
 import { showBars, showRun, startViews } from "./views.js";
 import { showImages } from "../explorer/canvas.js";
-import {
-  atRest,
-  announce,
-  byId,
-  escape,
-  inNextFrame,
-  number,
-  startLanguage,
-  whenRedrawn,
-  word,
-} from "../explorer/page.js";
+import * as page from "../explorer/page.js";
 import { Pad, describeDigit, digit, offerImages } from "../explorer/pad.js";
 import { readPicture } from "../explorer/picture.js";
+
+const { announce, byId, escape, inNextFrame, number, word } = page;
 
 const programs = JSON.parse(byId("programs").textContent);
 const state = { name: null, data: null, slide: null, edit: null };
@@ -31,13 +23,10 @@ const fromBase64 = (text) =>
 const inflate = (text) => through(fromBase64(text), new DecompressionStream("deflate"));
 async function deflate(text) {
   const bytes = await through(new TextEncoder().encode(text), new CompressionStream("deflate"));
-  return btoa(String.fromCharCode(...bytes))
-    .replaceAll("+", "-")
-    .replaceAll("/", "_")
-    .replaceAll("=", "");
+  return btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }
 
-const editor = new Editor(byId("editor"), { changed: atRest(() => train(), 700), run: () => train(true) });
+const editor = new Editor(byId("editor"), { changed: page.atRest(() => train(), 700), run: () => train(true) });
 
 /** Trains the text from scratch, in place of what was there; the slide's own text just shows the slide's run. */
 function train(again = false) {
@@ -84,8 +73,8 @@ async function openAddress() {
   const [name, ...rest] = location.hash.slice(1).split("&");
   const options = new URLSearchParams(rest.join("&"));
   const known = programs[name] ? name : "slides-22-26";
-  const own =
-    options.get("text") && new TextDecoder().decode(await inflate(options.get("text")).catch(() => new Uint8Array()));
+  const text = options.get("text");
+  const own = text && new TextDecoder().decode(await inflate(text).catch(() => new Uint8Array()));
   open(known, own || programs[known].edits[options.get("edit")]);
 }
 
@@ -93,10 +82,7 @@ async function openAddress() {
 function describe() {
   const buttons = ["slide", ...Object.keys(program().edits)].map((name) => {
     const button = Object.assign(document.createElement("button"), { innerHTML: word(`edit.${name}`), name });
-    button.addEventListener(
-      "click",
-      () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`),
-    );
+    button.onclick = () => (location.hash = name === "slide" ? state.name : `${state.name}&edit=${name}`);
     return button;
   });
   byId("edits").replaceChildren(...buttons);
@@ -111,11 +97,9 @@ function showEdits() {
   const name = text === code ? "slide" : Object.keys(edits).find((one) => edits[one] === text);
   for (const button of byId("edits").children) button.setAttribute("aria-pressed", button.name === name);
   const without = (all, others) => all.split("\n").filter((line) => line.trim() && !others.split("\n").includes(line));
-  const lines = (sign, changed) =>
-    changed.map((line) => `<span class="${sign === "+" ? "new" : "old"}">${sign} ${escape(line.trim())}\n</span>`);
-  byId("changed").innerHTML = [...lines("−", without(code, text)), ...lines("+", without(text, code))]
-    .slice(0, 14)
-    .join("");
+  const line = (sign, kind) => (text) => `<span class="${kind}">${sign} ${escape(text.trim())}\n</span>`;
+  const changed = [...without(code, text).map(line("−", "old")), ...without(text, code).map(line("+", "new"))];
+  byId("changed").innerHTML = changed.slice(0, 14).join("");
   byId("look-for").innerHTML = word(name === "slide" ? `look.${state.name}` : name ? `look.${name}` : "look.own");
 }
 
@@ -133,10 +117,9 @@ function show() {
   byId("status").textContent = last ? word(how, { seen: last.seen.toLocaleString() }) : error ? "" : word("building");
   byId("more").hidden = !run.rests;
   byId("curve-caption").textContent = word(`curve.${program().curve}`) + (state.edit ? word("curve.ghost") : "");
-  byId("kernels-used").textContent =
-    last?.seen && last.speed !== undefined
-      ? word("kernels", { kernels: last.kernels, speed: numberOf(10 * last.speed) })
-      : "";
+  const timed = last?.seen && last.speed !== undefined;
+  const speed = timed && { kernels: last.kernels, speed: numberOf(10 * last.speed) };
+  byId("kernels-used").textContent = timed ? word("kernels", speed) : "";
   byId("printed").textContent = last?.printed.join("\n") ?? "";
   byId("printed-box").hidden = !last?.printed.length;
   document.querySelector(".results").classList.toggle("stale", !last); // what it shows is of the run before
@@ -169,29 +152,21 @@ function showLooked(looked) {
   byId("decoded").hidden = !looked.decoded;
   byId("looked-bars").hidden = !looked.answer?.length;
   if (looked.decoded) showImages(byId("decoded"), [looked.decoded]);
-  if (looked.answer?.length)
-    showBars(byId("looked-bars"), looked.answer, looked.answer.indexOf(Math.max(...looked.answer)));
+  const { answer } = looked;
+  if (answer?.length) showBars(byId("looked-bars"), answer, answer.indexOf(Math.max(...answer)));
 }
 
-/** The script with the text in its place; a default that build_graph's arguments got becomes main's, which hands it on. */
+/** The script with the text in its place; a default that build_graph's arguments got becomes main's, too. */
 function script() {
   const { text: whole, code } = program();
-  const parameters = (text) =>
-    new Map(
-      [...(text.match(/def build_graph\(([^)]*)\)/)?.[1] ?? "").matchAll(/(\w+)=([^,]+)/g)].map(([, name, value]) => [
-        name,
-        value.trim(),
-      ]),
-    );
-  const before = parameters(code);
-  const changed = [...parameters(editor.text)].filter(
-    ([name, value]) => before.has(name) && before.get(name) !== value,
-  );
-  const [start, end] = whole.split(code);
-  const main = changed.reduce(
-    (text, [name, value]) => text.replace(new RegExp(`^(    ${name}: \\w+ = ).*,$`, "m"), `$1${value},`),
-    end,
-  );
+  const parameters = (text) => {
+    const list = text.match(/def build_graph\(([^)]*)\)/)?.[1] ?? "";
+    return Object.fromEntries([...list.matchAll(/(\w+)=([^,]+)/g)].map(([, name, value]) => [name, value.trim()]));
+  };
+  const [before, now, [start, end]] = [parameters(code), parameters(editor.text), whole.split(code)];
+  const changed = Object.keys(before).filter((name) => name in now && now[name] !== before[name]);
+  const line = (name) => new RegExp(`^(    ${name}: \\w+ = ).*,$`, "m");
+  const main = changed.reduce((text, name) => text.replace(line(name), `$1${now[name]},`), end);
   return start + editor.text.replace(/\n*$/, "\n") + main;
 }
 
@@ -222,18 +197,17 @@ function startControls() {
   click("take-home", takeHome);
   click("share", share);
   byId("picture").addEventListener("change", (event) => paste(event.target.files[0]));
-  document.addEventListener("paste", (event) =>
-    paste([...event.clipboardData.files].find((file) => file.type.startsWith("image/"))),
-  );
+  const pasted = ({ clipboardData }) => [...clipboardData.files].find((file) => file.type.startsWith("image/"));
+  document.addEventListener("paste", (event) => paste(pasted(event)));
   new Pad(byId("pad"));
   const lookAtDigit = () => (describeDigit(), [state.edit, state.slide].forEach((run) => run?.look(image())), show());
   digit.watch(() => inNextFrame(lookAtDigit));
   addEventListener("hashchange", openAddress);
-  whenRedrawn(() => state.name && (describe(), show()));
+  page.whenRedrawn(() => state.name && (describe(), show()));
 }
 
 async function start() {
-  startLanguage();
+  page.startLanguage();
   const packed = JSON.parse(byId("data").textContent);
   const parts = [packed.test.pixels, packed.test.labels, packed.train.labels];
   const [testPixels, testLabels, labels] = await Promise.all(parts.map(inflate));

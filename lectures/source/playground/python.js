@@ -2,8 +2,16 @@
  * closures, without eval, and each error names its line. (Parsers that exist, Lezer's and tree-sitter's, give a syntax
  * tree and no interpreter, mend wrong text in silence, and are ten times as long as this file.) */
 
-const TOKEN =
-  /(\d[\d_]*\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?)|("""[^]*?"""|"[^"\n]*"|'[^'\n]*')|([A-Za-z_]\w*)|(\.\.\.|\*\*=?|\/\/=?|->|[-+*/=!<>]=|[-+*/%@()[\]{},.:=<>])|(#.*)|([ \t]+|\\\n)|(\n)/y;
+const TOKEN = new RegExp(
+  [
+    /(\d[\d_]*\.?\d*(?:e[-+]?\d+)?|\.\d+(?:e[-+]?\d+)?)/, // a number
+    /("""[^]*?"""|"[^"\n]*"|'[^'\n]*')/, // a string
+    /([A-Za-z_]\w*)/, // a name
+    /(\.\.\.|\*\*=?|\/\/=?|->|[-+*/=!<>]=|[-+*/%@()[\]{},.:=<>])/, // a sign
+    /(#.*)|([ \t]+|\\\n)|(\n)/, // a comment, space, the end of a line
+  ].map((part) => part.source).join("|"),
+  "y",
+);
 
 export class PythonError extends Error {
   constructor(line, message) {
@@ -12,7 +20,7 @@ export class PythonError extends Error {
   }
 }
 
-/** Tokens {kind, value, line}; a kind is number, string, name, newline, indent, dedent, end, or a keyword or sign itself. */
+/** Tokens {kind, value, line}: number, string, name, newline, indent, dedent, end, or a keyword or sign itself. */
 function tokenize(text) {
   const [tokens, indents] = [[], [0]];
   let [line, depth, fresh] = [1, 0, true]; // fresh: at the start of a line, where spaces mean something
@@ -21,15 +29,15 @@ function tokenize(text) {
   while (sticky.lastIndex < text.length) {
     const at = sticky.lastIndex;
     const found = sticky.exec(text);
-    if (!found)
-      throw new PythonError(line, `SyntaxError: invalid syntax at ${text.slice(at).split("\n")[0].slice(0, 12)}`);
+    const rest = text.slice(at);
+    if (!found) throw new PythonError(line, `SyntaxError: invalid syntax at ${rest.split("\n")[0].slice(0, 12)}`);
     const [all, number, string, name, sign, , space, newline] = found;
-    if (fresh && depth === 0 && !newline && !/^[ \t]*(#|\n|$)/.test(text.slice(at))) {
+    if (fresh && depth === 0 && !newline && !/^[ \t]*(#|\n|$)/.test(rest)) {
       const indent = space ? all.length : 0;
       if (indent > indents.at(-1)) (indents.push(indent), put("indent"));
       while (indent < indents.at(-1)) (indents.pop(), put("dedent"));
-      if (indent !== indents.at(-1))
-        throw new PythonError(line, "IndentationError: unindent does not match any outer indentation level");
+      const says = "IndentationError: unindent does not match any outer indentation level";
+      if (indent !== indents.at(-1)) throw new PythonError(line, says);
       fresh = false;
     }
     if (newline && depth === 0) {
@@ -37,7 +45,7 @@ function tokenize(text) {
       fresh = true;
     } else if (number) put("number", Number(number.replaceAll("_", "")));
     else if (string) put("string", string.replace(/^("""|"|')|("""|"|')$/g, ""));
-    else if (name) put(KEYWORDS.has(name) ? name : "name", name);
+    else if (name) put(KEYWORDS.includes(name) ? name : "name", name);
     else if (sign) {
       put(sign, sign);
       depth += "([{".includes(sign) ? 1 : ")]}".includes(sign) ? -1 : 0;
@@ -52,28 +60,13 @@ function tokenize(text) {
 
 const UNSUPPORTED =
   "is while class lambda import from try except raise assert global nonlocal yield async await del".split(" ");
-const KEYWORDS = new Set([
-  ..."def return with as if elif else for in not and or pass None True False".split(" "),
-  ...UNSUPPORTED,
-]);
-const COMPARE = {
-  "==": "equal",
-  "!=": "not_equal",
-  "<": "less",
-  "<=": "less_equal",
-  ">": "greater",
-  ">=": "greater_equal",
-};
-const BINARY = {
-  "+": [1, "add"],
-  "-": [1, "subtract"],
-  "*": [2, "multiply"],
-  "/": [2, "divide"],
-  "//": [2, "floordiv"],
-  "%": [2, "mod"],
-  "@": [2, "matmul"],
-  "**": [4, "pow"],
-};
+const SUPPORTED = "def return with as if elif else for in not and or pass None True False".split(" ");
+const KEYWORDS = [...SUPPORTED, ...UNSUPPORTED];
+const EQUAL = { "==": "equal", "!=": "not_equal" };
+const COMPARE = { ...EQUAL, "<": "less", "<=": "less_equal", ">": "greater", ">=": "greater_equal" };
+const ADDED = { "+": [1, "add"], "-": [1, "subtract"] };
+const TIMES = { "*": [2, "multiply"], "/": [2, "divide"], "//": [2, "floordiv"], "%": [2, "mod"], "@": [2, "matmul"] };
+const BINARY = { ...ADDED, ...TIMES, "**": [4, "pow"] }; // how closely each binds, and its operation
 
 /** Text to a function of a map of names that runs it and adds the names it makes. Operators say what + and the like do:
  * binary(name, a, b), negative, truth, attribute, item, call, spread, and dictionary. */
@@ -86,7 +79,7 @@ export function compile(text, operators) {
     const { kind, value, line } = tokens[at];
     if (UNSUPPORTED.includes(kind)) throw new PythonError(line, `"${kind}" is not in this page's Python`);
     if (kind === "indent") throw new PythonError(line, "IndentationError: unexpected indent");
-    const found = kind === "newline" || kind === "dedent" || kind === "end" ? "the end of the line" : value;
+    const found = value ?? "the end of the line";
     throw new PythonError(line, `SyntaxError: ${message}, not ${found}`);
   };
   const take = (kind) => skip(kind) || fail(`${kind} is expected here`);
@@ -100,6 +93,7 @@ export function compile(text, operators) {
       throw error instanceof PythonError ? error : new PythonError(line, error.message);
     }
   }
+  const lined = (line, work) => (scope) => onLine(line, () => work(scope));
 
   /** Arguments, or what brackets hold: {value, stars: 0 to 2, named}. */
   function items(close) {
@@ -154,17 +148,11 @@ export function compile(text, operators) {
 
   /** x[i], x[:, 1:3]: for each dimension a number, a slice, or an ellipsis. */
   function index() {
+    const bound = () => (peek(":") || peek("]") || peek(",") ? () => null : expression());
     const part = () => {
-      if (!peek(":")) {
-        const first = expression();
-        if (!peek(":")) return first;
-        return slice(first);
-      }
-      return slice(() => null);
-    };
-    const slice = (first) => {
-      take(":");
-      const last = peek("]") || peek(",") ? () => null : expression();
+      const first = bound();
+      if (!skip(":")) return first;
+      const last = bound();
       return (scope) => ({ slice: [first(scope), last(scope)] });
     };
     const parts = [part()];
@@ -179,25 +167,21 @@ export function compile(text, operators) {
       const [{ line }, before] = [tokens[at], value];
       if (skip(".")) {
         const name = take("name").value;
-        value = (scope) => onLine(line, () => operators.attribute(before(scope), name));
+        value = lined(line, (scope) => operators.attribute(before(scope), name));
       } else if (skip("(")) {
         const list = items(")");
-        value = (scope) =>
-          onLine(line, () => {
-            const named = {};
-            for (const item of list) {
-              if (item.named) named[item.named] = item.value(scope);
-              if (item.stars === 2) Object.assign(named, Object.fromEntries(operators.pairs(item.value(scope))));
-            }
-            const given = spread(
-              list.filter((item) => !item.named && item.stars < 2),
-              scope,
-            );
-            return operators.call(before(scope), given, named);
-          });
+        const unnamed = list.filter((item) => !item.named && item.stars < 2);
+        value = lined(line, (scope) => {
+          const named = {};
+          for (const item of list) {
+            if (item.named) named[item.named] = item.value(scope);
+            if (item.stars === 2) Object.assign(named, Object.fromEntries(operators.pairs(item.value(scope))));
+          }
+          return operators.call(before(scope), spread(unnamed, scope), named);
+        });
       } else if (skip("[")) {
         const chosen = index();
-        value = (scope) => onLine(line, () => operators.item(before(scope), chosen(scope)));
+        value = lined(line, (scope) => operators.item(before(scope), chosen(scope)));
       } else return value;
     }
   }
@@ -207,7 +191,7 @@ export function compile(text, operators) {
     if (skip("+")) return unary();
     if (!skip("-")) return primary();
     const value = arithmetic(3, unary()); // so that -x ** 2 is -(x ** 2)
-    return (scope) => onLine(line, () => operators.negative(value(scope)));
+    return lined(line, (scope) => operators.negative(value(scope)));
   }
 
   function arithmetic(least = 0, first = unary()) {
@@ -218,7 +202,7 @@ export function compile(text, operators) {
       if (binding <= least) return left;
       at += 1;
       const [a, b] = [left, arithmetic(kind === "**" ? binding - 1 : binding)];
-      left = (scope) => onLine(line, () => operators.binary(name, a(scope), b(scope)));
+      left = lined(line, (scope) => operators.binary(name, a(scope), b(scope)));
     }
   }
 
@@ -226,35 +210,33 @@ export function compile(text, operators) {
     const { line } = tokens[at];
     if (skip("not")) {
       const value = comparison();
-      return (scope) => onLine(line, () => !operators.truth(value(scope)));
+      return lined(line, (scope) => !operators.truth(value(scope)));
     }
     const left = arithmetic();
     const { kind } = tokens[at];
     if (!COMPARE[kind]) return left;
     at += 1;
     const right = arithmetic();
-    return (scope) => onLine(line, () => operators.binary(COMPARE[kind], left(scope), right(scope)));
+    return lined(line, (scope) => operators.binary(COMPARE[kind], left(scope), right(scope)));
   }
 
   /** Comparisons joined by `and`, and those by `or`; then a choice, a if condition else b. */
   function expression() {
-    const [{ line }, joined] = [
-      tokens[at],
-      (word, part) => {
-        let left = part();
-        while (skip(word)) {
-          const [a, b] = [left, part()];
-          left = (scope) => onLine(line, () => (operators.truth(a(scope)) === (word === "and") ? b(scope) : a(scope)));
-        }
-        return left;
-      },
-    ];
+    const { line } = tokens[at];
+    const joined = (word, part) => {
+      let left = part();
+      while (skip(word)) {
+        const [a, b] = [left, part()];
+        left = lined(line, (scope) => (operators.truth(a(scope)) === (word === "and") ? b(scope) : a(scope)));
+      }
+      return left;
+    };
     const value = joined("or", () => joined("and", comparison));
     if (!skip("if")) return value;
     const condition = expression();
     take("else");
     const other = expression();
-    return (scope) => onLine(line, () => (operators.truth(condition(scope)) ? value(scope) : other(scope)));
+    return lined(line, (scope) => (operators.truth(condition(scope)) ? value(scope) : other(scope)));
   }
 
   /** Statements, indented; the function gives what one returns. */
@@ -264,13 +246,14 @@ export function compile(text, operators) {
     take("indent");
     const body = [];
     while (!skip("dedent")) body.push(statement());
-    return (scope) => {
-      for (const run of body) {
-        const result = run(scope);
-        if (result) return result;
-      }
-      return undefined;
-    };
+    return (scope) => runAll(body, scope);
+  }
+  function runAll(body, scope) {
+    for (const run of body) {
+      const result = run(scope);
+      if (result) return result;
+    }
+    return undefined;
   }
 
   function define() {
@@ -286,18 +269,12 @@ export function compile(text, operators) {
     }
     if (skip("->")) expression();
     const body = block();
+    const names = parameters.map((parameter) => parameter.name);
     return (scope) => {
       const initial = parameters.map((parameter) => parameter.initial?.(scope));
-      const names = parameters.map((parameter) => parameter.name);
-      scope.names.set(
-        name,
-        operators.define(
-          name,
-          names,
-          initial,
-          (values) => body({ names: new Map(names.map((one, i) => [one, values[i]])), outer: scope })?.value ?? null,
-        ),
-      );
+      const within = (values) => ({ names: new Map(names.map((one, i) => [one, values[i]])), outer: scope });
+      const invoke = (values) => body(within(values))?.value ?? null;
+      scope.names.set(name, operators.define(name, names, initial, invoke));
     };
   }
 
@@ -315,12 +292,8 @@ export function compile(text, operators) {
     take("in");
     const [values, body] = [expression(), block()];
     return (scope) => {
-      for (const value of onLine(line, () => operators.spread(values(scope)))) {
-        onLine(line, () => assign(scope, names, value));
-        const result = body(scope);
-        if (result) return result;
-      }
-      return undefined;
+      const turn = (value) => (scope) => (onLine(line, () => assign(scope, names, value)), body(scope));
+      return runAll(onLine(line, () => operators.spread(values(scope))).map(turn), scope);
     };
   }
 
@@ -329,7 +302,7 @@ export function compile(text, operators) {
     const context = expression();
     if (skip("as")) take("name");
     const body = skip(",") ? inContext() : block();
-    return (scope) => onLine(line, () => operators.within(context(scope), () => body(scope)));
+    return lined(line, (scope) => operators.within(context(scope), () => body(scope)));
   }
 
   const targets = () => {
@@ -340,8 +313,8 @@ export function compile(text, operators) {
   function assign(scope, names, value) {
     if (names.length === 1) return scope.names.set(names[0], value);
     const values = operators.spread(value);
-    if (values.length !== names.length)
-      throw Error(`ValueError: ${names.length} values are expected, not ${values.length}`);
+    const fit = values.length === names.length;
+    if (!fit) throw Error(`ValueError: ${names.length} values are expected, not ${values.length}`);
     return names.forEach((name, i) => scope.names.set(name, values[i]));
   }
 
@@ -360,26 +333,21 @@ export function compile(text, operators) {
     const sign = tokens[at + 1]?.kind;
     if (peek("name") && /^([-+*/]|\*\*|\/\/)=$/.test(sign)) {
       at += 2;
-      const value = expressions();
+      const [value, [, operation]] = [expressions(), BINARY[sign.slice(0, -1)]];
       take("newline");
-      return (scope) =>
-        onLine(line, () =>
-          scope.names.set(
-            name,
-            operators.binary(BINARY[sign.slice(0, -1)][1], lookUp(scope, name, line), value(scope)),
-          ),
-        );
+      const changed = (scope) => operators.binary(operation, lookUp(scope, name, line), value(scope));
+      return lined(line, (scope) => void scope.names.set(name, changed(scope)));
     }
     const start = at;
     const value = expressions();
-    if (skip("newline")) return (scope) => void onLine(line, () => value(scope));
+    if (skip("newline")) return lined(line, (scope) => void value(scope));
     if (!peek("=")) return fail("an operator or the end of the line is expected here");
     at = start;
     const names = targets();
     take("=");
     const assigned = expressions();
     take("newline");
-    return (scope) => void onLine(line, () => assign(scope, names, assigned(scope)));
+    return lined(line, (scope) => void assign(scope, names, assigned(scope)));
   }
   function expressions() {
     const list = [expression()];

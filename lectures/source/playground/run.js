@@ -26,19 +26,10 @@ export class Run {
       if (message.look !== undefined) this.looked = message.look;
       told(this);
     };
-    this.worker.onerror = (event) => told(this.fail({ error: event.message ?? "The training does not start: reload the page." }));
-    const seed = Number(options.get("seed") ?? 0);
-    this.worker.postMessage({
-      text,
-      program,
-      ...data,
-      seed,
-      limit: this.limit,
-      digit,
-      grid,
-      wasm,
-      plain: options.has("plain"),
-    });
+    const unsaid = "The training does not start: reload the page.";
+    this.worker.onerror = ({ message }) => told(this.fail({ error: message ?? unsaid }));
+    const [seed, plain] = [Number(options.get("seed") ?? 0), options.has("plain")];
+    this.worker.postMessage({ text, program, ...data, digit, seed, limit: this.limit, grid, wasm, plain });
   }
 
   fail({ error, line }) {

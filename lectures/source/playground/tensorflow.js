@@ -1,17 +1,9 @@
 /* The names of TensorFlow 1 that the slides' lines and their edits use, on graph.js, for python.js to look up. */
 
 import * as g from "./graph.js";
-import {
-  Distribution,
-  bernoulli,
-  categorical,
-  independent,
-  klDivergence,
-  multivariateNormalDiag,
-  normal,
-} from "./distributions.js";
+import * as distributions from "./distributions.js";
 
-const { operations: o, Node } = g;
+const { operations: o, Node, refuse } = g;
 
 /** A module or a SimpleNamespace: names with a dot before them. */
 export class Namespace {
@@ -23,16 +15,11 @@ export class Namespace {
 
 /** A function that Python calls, make, by a signature as "inputs, units, activation=": those with = may be left out. */
 function f(signature, make) {
-  const parameters = signature
-    .split(",")
-    .filter(Boolean)
-    .map((one) => one.trim());
+  const parameters = signature.split(",").filter(Boolean).map((one) => one.trim());
   const names = parameters.map((parameter) => parameter.replace("=", ""));
-  return define(
-    undefined,
-    names,
-    parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined)),
-    (values) => make(...values.map((value) => (value === absent ? undefined : value))),
+  const initial = parameters.map((parameter) => (parameter.endsWith("=") ? absent : undefined));
+  return define(undefined, names, initial, (values) =>
+    make(...values.map((value) => (value === absent ? undefined : value))),
   );
 }
 const absent = Symbol("absent");
@@ -40,22 +27,18 @@ const absent = Symbol("absent");
 /** A function of Python's: its parameters' names, their defaults (undefined for none), and what it does with values. */
 function define(title, names, initial, invoke) {
   const python = (given, named) => {
-    const label = python.title;
-    if (given.length > names.length)
-      throw Error(`TypeError: ${label}() takes ${names.length} arguments but ${given.length} were given`);
+    const says = `TypeError: ${python.title}()`;
+    refuse(given.length > names.length, `${says} takes ${names.length} arguments but ${given.length} were given`);
     for (const key of Object.keys(named)) {
       const place = names.indexOf(key);
-      if (place < 0)
-        throw Error(`TypeError: ${label}() got an unexpected keyword argument '${key}'${suggest(key, names)}`);
-      if (place < given.length) throw Error(`TypeError: ${label}() got multiple values for argument '${key}'`);
+      refuse(place < 0, `${says} got an unexpected keyword argument '${key}'${suggest(key, names)}`);
+      refuse(place < given.length, `${says} got multiple values for argument '${key}'`);
     }
-    return invoke(
-      names.map((name, i) => {
-        const value = i < given.length ? given[i] : Object.hasOwn(named, name) ? named[name] : initial[i];
-        if (value === undefined) throw Error(`TypeError: ${label}() missing a required argument: '${name}'`);
-        return value;
-      }),
-    );
+    const value = (name, i) => (i < given.length ? given[i] : Object.hasOwn(named, name) ? named[name] : initial[i]);
+    const values = names.map(value);
+    const missing = values.indexOf(undefined);
+    refuse(missing >= 0, `${says} missing a required argument: '${names[missing]}'`);
+    return invoke(values);
   };
   return Object.assign(python, { title });
 }
@@ -64,11 +47,11 @@ function define(title, names, initial, invoke) {
 function suggest(name, known) {
   const distance = (a, b) => {
     let row = Array.from({ length: b.length + 1 }, (_, j) => j);
-    for (const [i, x] of [...a].entries())
-      row = row.reduce(
-        (next, _, j) => [...next, j ? Math.min(row[j] + 1, next[j - 1] + 1, row[j - 1] + (x !== b[j - 1])) : i + 1],
-        [],
-      );
+    [...a].forEach((x, i) => {
+      const next = [i + 1];
+      [...b].forEach((y, j) => next.push(Math.min(row[j + 1] + 1, next[j] + 1, row[j] + (x !== y))));
+      row = next;
+    });
     return row.at(-1);
   };
   const [near] = known.map((one) => [distance(name, one), one]).sort(([a], [b]) => a - b);
@@ -90,22 +73,13 @@ const onNumbers = {
   greater_equal: (a, b) => a >= b,
 };
 const onTensors = new Set([...Object.keys(o), "matmul"]);
-const kind = (value) =>
-  value === null
-    ? "NoneType"
-    : value instanceof Node
-      ? "Tensor"
-      : Array.isArray(value)
-        ? "list"
-        : isNumber(value)
-          ? "number"
-          : typeof value === "string"
-            ? "str"
-            : value instanceof Distribution
-              ? value.name
-              : typeof value === "function"
-                ? "function"
-                : "object";
+const kind = (value) => {
+  if (value === null) return "NoneType";
+  if (value instanceof distributions.Distribution) return value.name;
+  if (isNumber(value)) return "number";
+  const plain = { string: "str", function: "function" }[typeof value];
+  return plain ?? (Array.isArray(value) ? "list" : value instanceof Node ? "Tensor" : "object");
+};
 
 /** What python.js asks: the meaning of signs, of dots and brackets, of calls. */
 export const operators = {
@@ -117,7 +91,7 @@ export const operators = {
     if (name === "not_equal" && !(a instanceof Node)) return a !== b;
     if (isNumber(a) && isNumber(b) && onNumbers[name]) return onNumbers[name](a, b);
     if (a instanceof Node || b instanceof Node) {
-      if (!onTensors.has(name)) throw Error(`NotImplementedError: this page has no ${name} of tensors`);
+      refuse(!onTensors.has(name), `NotImplementedError: this page has no ${name} of tensors`);
       const known = [a, b].every((value) => value instanceof Node || isNumber(value) || Array.isArray(value));
       if (known) return name === "matmul" ? g.affine(g.lift(a), g.lift(b)) : o[name](a, b);
     }
@@ -128,34 +102,32 @@ export const operators = {
   },
   negative: (value) => (isNumber(value) ? -value : o.negative(value)),
   truth(value) {
-    if (value instanceof Node) throw Error("TypeError: Using a `tf.Tensor` as a Python `bool` is not allowed.");
+    refuse(value instanceof Node, "TypeError: Using a `tf.Tensor` as a Python `bool` is not allowed.");
     return Array.isArray(value) ? value.length > 0 : value instanceof Map ? value.size > 0 : Boolean(value);
   },
   spread(value) {
-    if (value instanceof Node)
-      throw Error("TypeError: Tensor objects are not iterable; tf.unstack makes a list of one.");
-    if (!Array.isArray(value)) throw Error(`TypeError: '${kind(value)}' object is not iterable`);
+    refuse(value instanceof Node, "TypeError: Tensor objects are not iterable; tf.unstack makes a list of one.");
+    refuse(!Array.isArray(value), `TypeError: '${kind(value)}' object is not iterable`);
     return value;
   },
   dictionary: (pairs) => new Map(pairs),
   pairs: (value) => (value instanceof Map ? value : operators.spread(value)),
   call(callee, given, named) {
-    if (typeof callee !== "function") throw Error(`TypeError: '${kind(callee)}' object is not callable`);
+    refuse(typeof callee !== "function", `TypeError: '${kind(callee)}' object is not callable`);
     return callee(given, named);
   },
   attribute(object, name) {
     if (object instanceof Namespace) {
-      if (object.names.has(name)) return object.names.get(name);
-      throw Error(
-        `AttributeError: this page's ${object.label} has no ${name}${suggest(name, [...object.names.keys()])}`,
-      );
+      const says = `AttributeError: this page's ${object.label} has no ${name}`;
+      refuse(!object.names.has(name), `${says}${suggest(name, [...object.names.keys()])}`);
+      return object.names.get(name);
     }
-    if (object instanceof Distribution) {
-      if (name === "batch_shape" || name === "event_shape")
-        return known(name === "batch_shape" ? object.batch : object.event);
+    if (object instanceof distributions.Distribution) {
+      if (name === "batch_shape") return known(object.batch);
+      if (name === "event_shape") return known(object.event);
       object.method(name);
-      const signature = { sample: "sample_shape=", log_prob: "value" }[name] ?? "";
-      return f(`${signature}${signature && ","} name=`, (value) => object.call(name, value));
+      const signature = { sample: "sample_shape=,", log_prob: "value," }[name] ?? "";
+      return f(`${signature} name=`, (value) => object.call(name, value));
     }
     if (object instanceof Node) {
       if (name === "shape") return known(object.shape);
@@ -166,17 +138,16 @@ export const operators = {
   },
   item(object, parts) {
     if (object instanceof Node) return slice(object, parts);
-    if (object instanceof Map && object.has(parts[0])) return object.get(parts[0]);
-    if (object instanceof Map) throw Error(`KeyError: '${parts[0]}'`);
-    if (!Array.isArray(object)) throw Error(`TypeError: '${kind(object)}' object is not subscriptable`);
-    if (parts[0]?.slice) return object.slice(parts[0].slice[0] ?? 0, parts[0].slice[1] ?? undefined);
-    const found = object.at(parts[0]);
-    if (found === undefined) throw Error("IndexError: list index out of range");
+    const [part] = parts;
+    const indexed = Array.isArray(object) || object instanceof Map;
+    refuse(!indexed, `TypeError: '${kind(object)}' object is not subscriptable`);
+    if (part?.slice) return object.slice(part.slice[0] ?? 0, part.slice[1] ?? undefined);
+    const found = object instanceof Map ? object.get(part) : object.at(part);
+    refuse(found === undefined, object instanceof Map ? `KeyError: '${part}'` : "IndexError: list index out of range");
     return found;
   },
   within(context, work) {
-    if (!context?.around)
-      throw Error(`TypeError: '${kind(context)}' object does not support the context manager protocol`);
+    refuse(!context?.around, `TypeError: '${kind(context)}' object does not support the context manager protocol`);
     return context.around(work);
   },
 };
@@ -188,32 +159,26 @@ function slice(value, parts) {
   const dots = parts.indexOf(operators.ellipsis);
   const all = { slice: [null, null] };
   const full = dots < 0 ? parts : parts.toSpliced(dots, 1, ...Array(shape.length - parts.length + 1).fill(all));
-  if (full.length > shape.length)
-    throw Error(`ValueError: Index out of range using input dim ${shape.length}; input has only ${shape.length} dims.`);
+  const most = shape.length;
+  refuse(full.length > most, `ValueError: Index out of range using input dim ${most}; input has only ${most} dims.`);
   let numbers = g.numbering(shape);
   full.forEach((part, axis) => {
     const n = +shape[axis];
     const whole = Array.from({ length: n }, (_, i) => i);
     const chosen = part?.slice ? whole.slice(part.slice[0] ?? 0, part.slice[1] ?? n) : [whole.at(part)];
-    if (chosen.includes(undefined)) throw Error(`ValueError: slice index ${part} of dimension ${axis} out of bounds.`);
+    refuse(chosen.includes(undefined), `ValueError: slice index ${part} of dimension ${axis} out of bounds.`);
     numbers = g.select(numbers, axis, chosen);
   });
-  return g.reshape(
-    g.pick(value, numbers),
-    numbers.shape.filter((_, axis) => (!full[axis] && full[axis] !== 0) || full[axis]?.slice),
-  );
+  const stays = (_, axis) => full[axis] === undefined || full[axis]?.slice;
+  return g.reshape(g.pick(value, numbers), numbers.shape.filter(stays));
 }
 
 /** A shape as Python gives it. */
 const toShape = (shape) => {
-  if (shape instanceof Node) throw Error("TypeError: a shape must be a list of numbers here, such as [10, 2].");
-  return [shape].flat().map((n) => {
-    if (n === null)
-      throw Error(
-        "ValueError: a dimension is None: it is known only once images are fed. tf.shape(x)[0] is that number.",
-      );
-    return n;
-  });
+  refuse(shape instanceof Node, "TypeError: a shape must be a list of numbers here, such as [10, 2].");
+  const sizes = [shape].flat();
+  refuse(sizes.includes(null), "ValueError: a dimension is None until images are fed; tf.shape(x)[0] is that number.");
+  return sizes;
 };
 const filled = (value) => f("shape, dtype=, name=", (shape) => g.constant(value, toShape(shape)));
 const filledLike = (value) => f("tensor, dtype=, name=", (tensor) => g.constant(value, g.lift(tensor).shape));
@@ -242,7 +207,7 @@ function getVariable(name, shape, dtype, given) {
     const value = g.lift(given); // numbers, which say the shape
     return g.variable(name, value.shape, (array) => array.set(Array.isArray(given) ? given.flat(9) : [given]));
   }
-  if (!shape) throw Error(`ValueError: Shape of a new variable (${name}) must be fully defined.`);
+  refuse(!shape, `ValueError: Shape of a new variable (${name}) must be fully defined.`);
   return g.variable(name, toShape(shape), startOf(given, toShape(shape)));
 }
 
@@ -255,17 +220,14 @@ function unique(name) {
 }
 
 function dense(inputs, units, activation, useBias = true, kernel, bias, name) {
-  if (!Number.isInteger(units) || units < 1)
-    throw Error(`ValueError: units must be a whole number above 0, not ${units}`);
+  refuse(!Number.isInteger(units) || units < 1, `ValueError: units must be a whole number above 0, not ${units}`);
   const value = g.lift(inputs);
-  if (value.shape.length < 2)
-    throw Error(`ValueError: dense needs inputs of two dimensions or more, not ${g.show(value.shape)}`);
+  refuse(value.shape.length < 2, `ValueError: dense needs inputs of 2 dimensions or more, not ${g.show(value.shape)}`);
   const shape = [+value.shape.at(-1), units];
   return g.inScope(name ?? unique("dense"), undefined, () => {
     const weights = g.variable("kernel", shape, startOf(kernel, shape));
-    const added = useBias
-      ? g.variable("bias", [units], startOf(bias ?? { initialize: initializer.constant(0) }, [units]))
-      : null;
+    const start = startOf(bias ?? { initialize: initializer.constant(0) }, [units]);
+    const added = useBias ? g.variable("bias", [units], start) : null;
     return apply(activation, g.affine(value, weights, added));
   });
 }
@@ -284,8 +246,8 @@ function makeTemplate(name, func, set) {
 const optimizer = (rate = 0.001) =>
   new Namespace("optimizer", {
     minimize: f("loss, global_step=, var_list=, name=", (loss, step) => {
-      if (!(loss instanceof Node) || !loss.learns)
-        throw Error("ValueError: No gradients provided for any variable: the loss does not depend on one.");
+      const learns = loss instanceof Node && loss.learns;
+      refuse(!learns, "ValueError: No gradients provided for any variable: the loss does not depend on one.");
       return { optimize: { loss, rate: g.lift(rate), counts: Boolean(step) } };
     }),
   });
@@ -337,23 +299,10 @@ export const tf = new Namespace("tf", {
     g.reshape(value, value.shape.toSpliced(axis < 0 ? axis + value.shape.length + 1 : axis, 0, 1)),
   ),
   concat: f("values, axis, name=", (values, axis) =>
-    values.every(Array.isArray)
-      ? values.flat()
-      : g.concat(
-          values.map((one) => g.lift(one)),
-          axis,
-        ),
+    values.every(Array.isArray) ? values.flat() : g.concat(values.map((one) => g.lift(one)), axis),
   ),
-  stack: f("values, axis=, name=", (values, axis = 0) =>
-    g.stack(
-      values.map((one) => g.lift(one)),
-      axis,
-    ),
-  ),
+  stack: f("values, axis=, name=", (values, axis = 0) => g.stack(values.map((one) => g.lift(one)), axis)),
   tile: f("input, multiples, name=", g.tile),
-  pad: f("tensor, paddings, mode=, name=, constant_values=", (value, margins, mode, name, filling) =>
-    g.pad(value, margins, filling),
-  ),
   matmul: f("a, b, name=", (a, b) => g.affine(g.lift(a), g.lift(b))),
   one_hot: f("indices, depth, name=", g.oneHot),
   random_normal: f("shape, mean=, stddev=, name=", (shape, mean = 0, stddev = 1) =>
@@ -361,12 +310,9 @@ export const tf = new Namespace("tf", {
   ),
   set_random_seed: f("seed", () => null),
   placeholder: f("dtype, shape, name=", (dtype, shape) => {
-    if (shape.slice(1).includes(null))
-      throw Error("ValueError: only the first dimension of a placeholder may be None on this page.");
-    return g.placeholder(
-      shape.map((n) => (n === null ? new g.Open(g.graph.batch) : n)),
-      dtype,
-    );
+    const known = !shape.slice(1).includes(null);
+    refuse(!known, "ValueError: only the first dimension of a placeholder may be None on this page.");
+    return g.placeholder(shape.map((n) => (n === null ? new g.Open(g.graph.batch) : n)), dtype);
   }),
   get_variable: f("name, shape=, dtype=, initializer=", getVariable),
   constant_initializer: makes("value=", (value = 0) => initializer.constant(value)),
@@ -385,25 +331,23 @@ export const tf = new Namespace("tf", {
 });
 
 export const tfd = new Namespace("tfd", {
-  MultivariateNormalDiag: f("loc, scale_diag, name=", multivariateNormalDiag),
-  Normal: f("loc, scale, name=", normal),
-  Bernoulli: f("logits, name=", (logits) => bernoulli(g.lift(logits))),
-  Categorical: f("logits, name=", (logits) => categorical(g.lift(logits))),
-  Independent: f("distribution, reinterpreted_batch_ndims, name=", independent),
-  kl_divergence: f("distribution_a, distribution_b, name=", klDivergence),
+  MultivariateNormalDiag: f("loc, scale_diag, name=", distributions.multivariateNormalDiag),
+  Normal: f("loc, scale, name=", distributions.normal),
+  Bernoulli: f("logits, name=", (logits) => distributions.bernoulli(g.lift(logits))),
+  Categorical: f("logits, name=", (logits) => distributions.categorical(g.lift(logits))),
+  Independent: f("distribution, reinterpreted_batch_ndims, name=", distributions.independent),
+  kl_divergence: f("distribution_a, distribution_b, name=", distributions.klDivergence),
 });
-const onlyNumbers = (name, make) =>
+const onlyNumbers = (name) =>
   f("x", (x) => {
-    if (!isNumber(x))
-      throw Error(
-        `NotImplementedError: Cannot convert a symbolic tf.Tensor to a numpy array: np.${name} takes numbers, tf.${name} tensors`,
-      );
-    return make(x);
+    const says = "NotImplementedError: Cannot convert a symbolic tf.Tensor to a numpy array";
+    refuse(!isNumber(x), `${says}: np.${name} takes numbers, tf.${name} tensors`);
+    return Math[name](x);
   });
 const np = new Namespace("np", {
   prod: f("a", (a) => a.reduce((x, y) => x * y, 1)),
   pi: Math.PI,
-  ...Object.fromEntries(["log", "exp", "sqrt"].map((name) => [name, onlyNumbers(name, Math[name])])),
+  ...Object.fromEntries(["log", "exp", "sqrt"].map((name) => [name, onlyNumbers(name)])),
 });
 
 /** Python's own names, and tf, tfd, np; what print() is given is kept for the page. */
@@ -420,10 +364,8 @@ export const builtins = () =>
       sum: f("values", (values) => values.reduce((a, b) => operators.binary("add", a, b), 0)),
       range: f("start, stop=, step=", (start, stop, step = 1) => {
         const [first, last] = stop === undefined ? [0, start] : [start, stop];
-        return Array.from(
-          { length: Math.min(1000, Math.max(0, Math.ceil((last - first) / step))) },
-          (_, i) => first + i * step,
-        );
+        const length = Math.min(1000, Math.max(0, Math.ceil((last - first) / step)));
+        return Array.from({ length }, (_, i) => first + i * step);
       }),
       assert_pixels: f("images", () => null), // which the scripts import; the page feeds its own pixels
       print: (given) => (g.graph.printed.push(...given), null),

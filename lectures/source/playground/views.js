@@ -38,10 +38,7 @@ function showCodes() {
   while (plane.view.half > HALF) plane.view.half /= 2;
   while (away[Math.floor(0.98 * away.length)] > plane.view.half) plane.view.half *= 2;
   plane.request();
-  for (const [id, snapshot] of [
-    ["grid", state.now],
-    ["ghost-grid", state.edited && state.then],
-  ])
+  for (const [id, snapshot] of [["grid", state.now], ["ghost-grid", state.edited && state.then]])
     if (snapshot?.grid) showGrid(byId(id), snapshot.grid);
 }
 
@@ -67,9 +64,9 @@ function paintCodes(context) {
 function showAnswers(list, { answers }) {
   if (!list.children.length)
     for (let digit = 0; digit < 10; digit++) {
-      const item = Object.assign(document.createElement("li"), {
-        innerHTML: `<canvas class="image" role="img" aria-label="${digit}"></canvas><div class="bars">${"<i></i>".repeat(10)}</div>`,
-      });
+      const bars = `<div class="bars">${"<i></i>".repeat(10)}</div>`;
+      const innerHTML = `<canvas class="image" role="img" aria-label="${digit}"></canvas>${bars}`;
+      const item = Object.assign(document.createElement("li"), { innerHTML });
       const n = state.data.test.labels.indexOf(digit);
       list.append(item);
       showImages(item.firstChild, [state.data.test.pixels.subarray(784 * n, 784 * n + 784)], 1, 255);
@@ -90,23 +87,18 @@ function paintConfusion(context, width) {
   if (!state.now?.confusion) return;
   const cell = width / 11;
   for (let row = 0; row < 10; row++) {
-    write(context, String(row), cell / 2, cell * (row + 0.5), { align: "center", fill: "soft", size: 13 });
-    write(context, String(row), cell * (row + 1.5), cell * 10.5, { align: "center", fill: "soft", size: 13 });
+    const style = { align: "center", fill: "soft", size: 13 };
+    write(context, String(row), cell / 2, cell * (row + 0.5), style);
+    write(context, String(row), cell * (row + 1.5), cell * 10.5, style);
     const counts = state.now.confusion.subarray(10 * row, 10 * row + 10);
     const total = counts.reduce((a, b) => a + b, 0) || 1;
     counts.forEach((count, column) => {
-      Object.assign(context, {
-        fillStyle: color(row === column ? "blue" : "orange"),
-        globalAlpha: Math.sqrt(count / total),
-      });
+      context.fillStyle = color(row === column ? "blue" : "orange");
+      context.globalAlpha = Math.sqrt(count / total);
       context.fillRect(cell * (column + 1), cell * row, cell - 1, cell - 1);
       context.globalAlpha = 1;
-      if (count && cell > 22)
-        write(context, String(count), cell * (column + 1.5), cell * (row + 0.5), {
-          align: "center",
-          size: 12,
-          fill: count > total / 4 ? "paper" : "ink",
-        });
+      const style = { align: "center", size: 12, fill: count > total / 4 ? "paper" : "ink" };
+      if (count && cell > 22) write(context, String(count), cell * (column + 1.5), cell * (row + 0.5), style);
     });
   }
 }
@@ -117,11 +109,8 @@ function showWeights() {
   if (!mean || !stddev) return;
   const most = [...mean.subarray(0, 7840)].map(Math.abs).sort((a, b) => a - b)[7800] || 1;
   paintPixels(byId("weight-means"), (pixel, k) => mean[10 * pixel + k] / most, ["blue", "paper", "orange"]);
-  paintPixels(byId("weight-stddevs"), (pixel, k) => 1 + Math.log10(Math.max(stddev[10 * pixel + k], 0.01)) / 2, [
-    "paper",
-    "paper",
-    "ink",
-  ]);
+  const height = (pixel, k) => 1 + Math.log10(Math.max(stddev[10 * pixel + k], 0.01)) / 2;
+  paintPixels(byId("weight-stddevs"), height, ["paper", "paper", "ink"]);
 }
 
 function paintPixels(canvas, value, names) {
@@ -143,20 +132,14 @@ function paintPixels(canvas, value, names) {
 function paintGaussians(context, plane) {
   const found = state.now?.gaussians;
   if (!found?.mean.length) return;
-  const axes = found.mean
-    .map((value, i) => [Math.abs(value), i])
-    .sort(([a], [b]) => b - a)
-    .slice(0, 2)
-    .map(([, i]) => i)
-    .sort((a, b) => a - b);
+  const size = (i) => Math.abs(found.mean[i]);
+  const largest = [...found.mean.keys()].sort((i, j) => size(j) - size(i));
+  const axes = largest.slice(0, 2).sort((i, j) => i - j);
   const two = (values) => axes.map((i) => values[i]);
   plane.view.names = axes;
   found.samples.forEach((sample) => plane.dot(context, two(sample), 2, "soft"));
-  plane.ellipse(
-    context,
-    { mean: two(found.other_mean), stddev: two(found.other_stddev) },
-    { stroke: "orange", width: 3, dash: [8, 5] },
-  );
+  const other = { mean: two(found.other_mean), stddev: two(found.other_stddev) };
+  plane.ellipse(context, other, { stroke: "orange", width: 3, dash: [8, 5] });
   plane.ellipse(context, { mean: two(found.mean), stddev: two(found.stddev) }, { stroke: "blue", width: 3 });
 }
 

@@ -1,5 +1,5 @@
 /* Trains a text, in a worker that the page may end at any time. In: {text, program, train, test, ...} once, then
- * {limit} to go on, {modest} to leave time to others, and {digit}, an image of the reader's or null. Out: snapshots of what the model makes of test images. */
+ * {limit} to go on, {modest} to leave time to others, and {digit}, an image of the reader's or null. Out: snapshots. */
 
 import { plainKernels, wasmKernels } from "./kernels.js";
 import { Model } from "./model.js";
@@ -32,12 +32,8 @@ async function start(asked) {
   try {
     const inflated = asked.train.deflated.stream().pipeThrough(new DecompressionStream("deflate"));
     job.train.pixels = new Uint8Array(await new Response(inflated).arrayBuffer());
-    job.model = new Model(asked.text, {
-      program: asked.program,
-      kernels: makeKernels(asked),
-      random: new Noise(asked.seed),
-      grid: asked.grid.length / 2,
-    });
+    const [kernels, random] = [makeKernels(asked), new Noise(asked.seed)];
+    job.model = new Model(asked.text, { program: asked.program, kernels, random, grid: asked.grid.length / 2 });
     await (job.model.optimizer ? train(job) : sample(job));
   } catch (error) {
     const line = error instanceof PythonError ? error.line : null;
@@ -80,10 +76,8 @@ async function train(job) {
     milliseconds += performance.now() - start;
     job.seen += program.batch;
     first ??= Math.max(1, Math.abs(loss));
-    if (!(Math.abs(loss) < 100 * first))
-      throw Error(
-        `Training diverges: after ${job.seen} images the loss is ${loss}. Look at its sign, or at the learning rate.`,
-      );
+    const says = `Training diverges: after ${job.seen} images the loss is ${loss}`;
+    if (!(Math.abs(loss) < 100 * first)) throw Error(`${says}. Look at its sign, or at the learning rate.`);
   }
 }
 
@@ -109,11 +103,10 @@ async function sample(job) {
     ratios.push(of("log_ratio")[0]);
     if (job.seen > 20 && job.seen % 50) continue;
     const mean = ratios.reduce((a, b) => a + b) / ratios.length;
-    const gaussians = Object.fromEntries(
-      ["mean", "stddev", "other_mean", "other_stddev"].map((name) => [name, of(name)]),
-    );
+    const gaussians = { samples: samples.slice() };
+    for (const name of ["mean", "stddev", "other_mean", "other_stddev"]) gaussians[name] = of(name);
     const slide = { kl: of("kl")[0], log_ratio: mean };
-    post(job, { own: means(model.own), slide, gaussians: { ...gaussians, samples: samples.slice() } });
+    post(job, { own: means(model.own), slide, gaussians });
     await breathe();
   }
 }
@@ -124,52 +117,33 @@ function means(named, names = [...named.keys()]) {
   return Object.fromEntries(names.filter((name) => named.has(name)).map((name) => [name, mean(named.get(name))]));
 }
 
-function post(job, message) {
-  const { model, seen } = job;
-  self.postMessage({
-    seen,
-    printed: model.print(),
-    look: look(job),
-    kernels: model.kernels.name,
-    unmeasured: model.unmeasured,
-    ...message,
-  });
+function post({ model, seen, digit }, message) {
+  const about = { seen, printed: model.print(), kernels: model.kernels.name, unmeasured: model.unmeasured };
+  self.postMessage({ ...about, look: look({ model, digit }), ...message });
 }
 
 /** Measures the model on the test images, and tells the page. */
 function snapshot(job, milliseconds) {
   const { model, program, test } = job;
-  const [own, slide] = [{}, {}];
-  const parts = Math.ceil(TESTED / program.batch);
-  const [codes, confusion, answers] = [[], new Float64Array(100), []];
+  const [own, slide, codes, confusion, answers] = [{}, {}, [], new Float64Array(100), []];
+  const add = (sums, values) => {
+    for (const name in values) sums[name] = (sums[name] ?? 0) + values[name] / Math.ceil(TESTED / program.batch);
+  };
   const { mean, answer } = Object.fromEntries(model.slide);
   model.measure(test, TESTED, (first) => {
-    for (const [name, value] of Object.entries(means(model.own))) own[name] = (own[name] ?? 0) + value / parts;
-    for (const [name, value] of Object.entries(means(model.slide, program.numbers)))
-      slide[name] = (slide[name] ?? 0) + value / parts;
-    if (mean)
-      for (let n = 0; n < program.batch; n++)
-        codes.push(mean.value[n * +mean.shape.at(-1)], mean.value[n * +mean.shape.at(-1) + 1] ?? 0);
+    add(own, means(model.own));
+    add(slide, means(model.slide, program.numbers));
+    for (let n = 0; mean && n < program.batch; n++)
+      codes.push(mean.value[n * +mean.shape.at(-1)], mean.value[n * +mean.shape.at(-1) + 1] ?? 0);
     if (answer) tally(answer, test.labels.subarray(first), confusion, answers);
   });
   if (answer) slide.accuracy = confusion.reduce((right, count, i) => right + (i % 11 ? 0 : count), 0) / TESTED;
-  const {
-    optimizer: { loss },
-  } = model;
+  const { loss } = model.optimizer;
   const weights = ["weight_mean", "weight_stddev"].map((name) => model.slide.get(name)?.value.slice());
   const grid = model.images && inBytes(model.decode(widen(job.grid, +model.codes.shape[1])));
-  const objective = -loss.value.reduce((a, b) => a + b, 0) / loss.size;
-  post(job, {
-    own,
-    slide,
-    objective: job.seen ? objective : null,
-    speed: milliseconds / job.seen,
-    codes: Float32Array.from(codes),
-    grid,
-    confusion,
-    answers,
-    weights,
-  });
+  const objective = job.seen ? -loss.value.reduce((a, b) => a + b, 0) / loss.size : null;
+  const speed = milliseconds / job.seen;
+  post(job, { own, slide, objective, speed, codes: Float32Array.from(codes), grid, confusion, answers, weights });
 }
 
 /** Counts answers [N, 10] by label and largest output, and keeps the first of each digit. */
@@ -181,11 +155,7 @@ function tally(answer, labels, confusion, answers) {
   }
 }
 
-function inBytes(images) {
-  const bytes = new Uint8Array(images.length);
-  for (let i = 0; i < bytes.length; i++) bytes[i] = 255 * images[i] + 0.5;
-  return bytes;
-}
+const inBytes = (images) => Uint8Array.from(images, (value) => 255 * value + 0.5);
 
 /** Codes of two numbers as codes of so many: 0 for the rest. */
 function widen(codes, width) {
