@@ -237,6 +237,36 @@ def test_print_shows_a_tensor(tmp_path):
     assert printed[1:] == ["tfp.distributions.MultivariateNormalDiag", "2"]
 
 
+PLAIN = """x, total = [1, 2, 3, 4], 0
+for n in x[1:]:
+    if n == 3:
+        total -= 1
+    elif n > 3 or not n:
+        total += n ** 2
+    else: total += 0.5
+for a, b in [[1, 2], [3, 4]]: total = total + a * b
+def add(first, second=10):
+    return first + second
+named = {"second": 5}
+"""
+VALUES = """total; x[-1]; len(x[:2]); x[1:3][1]; -2 ** 2; 2 ** 3 ** 0; 7 // 2; -7 % 3; (1 + 2) * 3 - 4 / 8; sum(x)
+1 if total > 28 and not x == [] else 2; add(1); add(second=1, first=2); add(*x[:2]); add(1, **named); named['second']
+abs(-3); add(1 < 2, 0 if 1 >= 2 else 3)""".replace("\n", "; ").split("; ")
+
+
+def test_python_means_what_it_means_in_python(tmp_path):
+    """Loops, branches, slices, arguments and the order of signs."""
+    names = {}
+    exec(PLAIN, names)
+    wanted = [float(eval(value, names)) for value in VALUES]
+    body = "".join(f"    {line}\n" for line in [*PLAIN.splitlines(), f"print({', '.join(VALUES)})"])
+    (printed,) = told(
+        tmp_path, ("    return SimpleNamespace(**locals())\n", body + "    return SimpleNamespace(**locals())\n")
+    )
+    assert isinstance(printed, list), printed
+    assert [float(value) for value in printed] == wanted
+
+
 def test_slide_s_script_is_what_the_page_has():
     for program in playground.PROGRAMS.values():
         assert program.text.count(program.code) == 1

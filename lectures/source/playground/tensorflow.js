@@ -141,7 +141,7 @@ export const operators = {
     const [part] = parts;
     const indexed = Array.isArray(object) || object instanceof Map;
     refuse(!indexed, `TypeError: '${kind(object)}' object is not subscriptable`);
-    if (part?.slice) return object.slice(part.slice[0] ?? 0, part.slice[1] ?? undefined);
+    if (Array.isArray(part?.slice)) return object.slice(part.slice[0] ?? 0, part.slice[1] ?? undefined);
     const found = object instanceof Map ? object.get(part) : object.at(part);
     refuse(found === undefined, object instanceof Map ? `KeyError: '${part}'` : "IndexError: list index out of range");
     return found;
