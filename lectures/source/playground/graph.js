@@ -135,7 +135,7 @@ function places(from, to) {
   return result;
 }
 
-/** f of each element of one to three arrays; slopes[i](inputs..., result) is its derivative by the i-th. */
+/** f of each element of one or two arrays; slopes[i](inputs..., result) is its derivative by the i-th. */
 function elementwise(f, slopes, kind) {
   return (...values) => {
     const like = values.find((value) => value instanceof Node)?.dtype;
@@ -144,25 +144,19 @@ function elementwise(f, slopes, kind) {
     const unlike = new Set(dtypes).size > 1;
     refuse(unlike, `TypeError: the operation's inputs have types ${dtypes.join(" and ")}; tf.cast makes them one`);
     const shape = inputs.map((input) => input.shape).reduce(broadcast);
-    const at = inputs.map((input) => (sameShape(input.shape, shape) ? null : places(input.shape, shape)));
-    const plain = at.every((places) => places === null);
-    const [p, q, r] = at.map((places) => places ?? range(plain ? 0 : sizeOf(shape)));
+    const [p, q] = inputs.map((input) => places(input.shape, shape));
     const forward = ({ value, size }) => {
-      const [x, y, z] = inputs.map((input) => input.value);
-      if (plain && !y) for (let i = 0; i < size; i++) value[i] = f(x[i]);
-      else if (plain && !z) for (let i = 0; i < size; i++) value[i] = f(x[i], y[i]);
-      else for (let i = 0; i < size; i++) value[i] = f(x[p[i]], y[q[i]], z?.[r[i]]);
+      const [x, y] = inputs.map((input) => input.value);
+      if (y) for (let i = 0; i < size; i++) value[i] = f(x[p[i]], y[q[i]]);
+      else for (let i = 0; i < size; i++) value[i] = f(x[i]);
     };
     const backward = ({ value, slope, size }) => {
-      const [x, y, z] = inputs.map((input) => input.value);
+      const [x, y] = inputs.map((input) => input.value);
       inputs.forEach(({ learns, slope: to }, j) => {
+        const [at, derivative] = [j ? q : p, slopes[j]];
         if (!learns) return;
-        const [places, derivative] = [at[j], slopes[j]];
-        if (plain && !y) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], value[i]);
-        else if (plain && !z) for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], y[i], value[i]);
-        else
-          for (let i = 0; i < size; i++)
-            to[places ? places[i] : i] += slope[i] * derivative(x[p[i]], y[q[i]], z ? z[r[i]] : value[i]);
+        if (y) for (let i = 0; i < size; i++) to[at[i]] += slope[i] * derivative(x[p[i]], y[q[i]], value[i]);
+        else for (let i = 0; i < size; i++) to[i] += slope[i] * derivative(x[i], value[i]);
       });
     };
     return new Node(shape, inputs, { forward, backward, dtype: kind === "comparison" ? "bool" : dtypes[0] });

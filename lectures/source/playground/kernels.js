@@ -41,11 +41,17 @@ export function plainKernels(Type = Float32Array) {
     zeros: (size) => new Type(size),
     matmul(m, n, k, a, aRow, aColumn, b, bRow, bColumn, c, add) {
       if (!add) c.fill(0, 0, m * n);
+      const ordered = bColumn === 1; // then each row of c gathers rows of b, else each place takes a product
       for (let i = 0; i < m; i++)
-        for (let p = 0; p < k; p++) {
-          const factor = a[i * aRow + p * aColumn];
-          if (factor !== 0) // as on empty paper
-            for (let j = 0; j < n; j++) c[i * n + j] += factor * b[p * bRow + j * bColumn];
+        for (let p = 0; ordered && p < k; p++) {
+          const [factor, from, to] = [a[i * aRow + p * aColumn], p * bRow, i * n];
+          if (factor !== 0) for (let j = 0; j < n; j++) c[to + j] += factor * b[from + j]; // 0 as on empty paper
+        }
+      for (let i = 0; i < m; i++)
+        for (let j = 0; !ordered && j < n; j++) {
+          let sum = 0;
+          for (let p = 0; p < k; p++) sum += a[i * aRow + p * aColumn] * b[p * bRow + j * bColumn];
+          c[i * n + j] += sum;
         }
     },
     bernoulli(rows, columns, logits, values, sums, gradient) {
