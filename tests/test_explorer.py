@@ -310,21 +310,20 @@ def test_exact_posterior_waits_for_the_pen_and_does_not_hold_up_the_page(page):
     page.mouse.down()
     for place in path[1:]:
         page.mouse.move(*place)
+    page.evaluate("""() => {
+        const post = Worker.prototype.postMessage;
+        window.asked = 0;
+        Worker.prototype.postMessage = function (message) {
+            window.asked += 1;
+            post.call(this, message);
+        };
+    }""")
     page.wait_for_timeout(400)
     assert text(page, "encode-evidence") == "…"
+    assert page.evaluate("window.asked") == 0
     page.mouse.up()
-    page.evaluate("""window.longest = 0, (function ask() {
-        const start = performance.now();
-        setTimeout(() => { window.longest = Math.max(longest, performance.now() - start); setTimeout(ask, 5); });
-    })()""")
     expect(page.locator("#encode-evidence")).not_to_have_text("…", timeout=30_000)
-    longest = page.evaluate("window.longest")
-    solving = """() => {
-        const start = performance.now();
-        window.explorer.bestGaussian(window.explorer.image());
-        return performance.now() - start;
-    }"""
-    assert longest < page.evaluate(solving) / 2  # milliseconds, on this machine as it is now
+    assert page.evaluate("window.asked") == 1  # by a worker, while the page goes on
     gap = float(text(page, "encode-now"))
     assert gap == float(text(page, "encode-amortization"))
     page.locator("#refine-ten").click()
