@@ -269,6 +269,12 @@ export function concat(values, axis) {
   );
   return arrange(values, shape.with(along, values.reduce((sum, value) => sum + +value.shape[along], 0)), at);
 }
+/** Numbers before and after an array, [before, after] in each dimension. */
+export const pad = (value, margins, filling = 0) =>
+  margins.reduce((padded, [before, after], axis) => {
+    const margin = (n) => (n ? [constant(filling, padded.shape.with(axis, n))] : []);
+    return before + after ? concat([...margin(before), padded, ...margin(after)], axis) : padded;
+  }, value);
 export function stack(values, axis = 0) {
   const along = axisOf(axis, values[0].shape.length + 1);
   return concat(values.map((value) => reshape(value, value.shape.toSpliced(along, 0, 1))), along);

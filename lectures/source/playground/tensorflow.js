@@ -303,6 +303,9 @@ export const tf = new Namespace("tf", {
   ),
   stack: f("values, axis=, name=", (values, axis = 0) => g.stack(values.map((one) => g.lift(one)), axis)),
   tile: f("input, multiples, name=", g.tile),
+  pad: f("tensor, paddings, mode=, name=, constant_values=", (value, margins, mode, name, filling) =>
+    g.pad(value, margins, filling),
+  ),
   matmul: f("a, b, name=", (a, b) => g.affine(g.lift(a), g.lift(b))),
   one_hot: f("indices, depth, name=", g.oneHot),
   random_normal: f("shape, mean=, stddev=, name=", (shape, mean = 0, stddev = 1) =>
