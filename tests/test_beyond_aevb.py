@@ -10,6 +10,7 @@ from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import Run
 
 
+@pytest.mark.slow
 def test_each_size_is_the_slides_vae_as_its_script_trains_it(tmp_path, on_small_mnist, monkeypatch):
     monkeypatch.setattr(aevb, "CODE_SIZES", (3, 5))
     flags, folder = {"epochs": 2, "hidden_size": 20, "plain": True}, tmp_path / "aevb"

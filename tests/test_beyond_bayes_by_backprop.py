@@ -205,6 +205,7 @@ def test_dropout_leaves_out_its_share_and_predicts_with_all_units(small_mnist):
     np.testing.assert_allclose(mean_probability, softmax(forward(images, weights), axis=1), atol=1e-4)
 
 
+@pytest.mark.slow
 def test_main_writes_results_and_pictures_and_goes_on_where_it_was_stopped(on_small_mnist, tmp_path, monkeypatch):
     variants, vary, log = bayes_by_backprop.VARIANTS, bayes_by_backprop.vary, Run.log
     some = {name: variants[name] for name in ("dropout", "gaussian", "mixture", "gaussian_adam")}

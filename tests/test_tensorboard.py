@@ -76,6 +76,7 @@ def drawn_points(view):
     return [[path.get_attribute("d").count("L") + 1 for path in curves] for curves in paths]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(screenshots.find_browser() is None, reason="no Chromium or Chrome here")
 def test_browser_shows_curves_pictures_histograms_graph_and_the_projector(vae_run, small_mnist):
     with screenshots.serve(vae_run.folder) as address, screenshots.open_browser() as browser:

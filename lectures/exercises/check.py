@@ -177,7 +177,8 @@ def check_files(files: list[Path], language: str) -> None:
 
 
 def _file(text: str) -> Path:
-    file = Path(text).resolve() if Path(text).is_file() else HERE / f"{Path(text).stem}.py"
+    here = HERE / f"{text.removesuffix('.py')}.py"
+    file = here if here.is_file() else Path(text).resolve()
     if file.stem not in ANSWERS or not file.is_file():
         raise argparse.ArgumentTypeError(f"{text}: give one of {', '.join(ANSWERS)}, or a file of such a name")
     return file
