@@ -326,6 +326,7 @@ def test_ascent_by_hand_ends_at_the_posterior_where_the_bound_is_the_evidence():
     assert by_hand.gap(x, s, m, v) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.slow
 def test_lines_for_code_of_ones_own_run_a_slide():
     """In a Python that has loaded no TensorFlow."""
     (block,) = re.findall(r"^```python\n(.*?)^```$", TEXTS["questions.md"], flags=re.DOTALL | re.MULTILINE)
