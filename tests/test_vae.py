@@ -17,6 +17,7 @@ from lecture10_vae.studies import codes, evidence
 from lecture10_vae.tf1 import tf
 from lecture10_vae.utils import mnist
 from lecture10_vae.utils.run import read_curves, restore
+from lectures.source import measure
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +150,14 @@ def test_main_writes_results_pictures_and_the_projectors_files(vae_run):
         assert imread(folder / "pictures" / f"{name}.png").std() > 0.1
     config = (folder / "test" / "projector_config.pbtxt").read_text()
     assert str(folder) not in config  # but paths within it, so that it can be moved
+
+
+def test_notes_find_what_a_run_has_logged(vae_run):
+    history = measure.history(vae_run.folder)
+    assert [epoch["epoch"] for epoch in history] == list(range(13))
+    assert history[-1]["test"] == pytest.approx({name: vae_run.results[name] for name in history[-1]["test"]}, rel=1e-6)
+    seconds = [epoch["seconds"] for epoch in history]
+    assert 0 < seconds[0] < seconds[-1] < vae_run.results["seconds"] + 1
 
 
 @pytest.mark.parametrize("code_size", [1, 5])

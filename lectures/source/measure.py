@@ -32,8 +32,9 @@ def history(run: Path) -> list[dict]:
             for event in events.Scalars(name):
                 epoch = by_epoch.setdefault(event.step, {"epoch": event.step, "seconds": event.wall_time})
                 epoch.setdefault(part, {})[name] = event.value
+    (flags,) = (events.Tensors("flags")[0] for events in parts.values() if "flags" in events.Tags()["tensors"])
     for epoch in by_epoch.values():
-        epoch["seconds"] -= next(iter(parts.values())).Tensors("flags")[0].wall_time
+        epoch["seconds"] -= flags.wall_time  # when the run began
     return list(by_epoch.values())
 
 
