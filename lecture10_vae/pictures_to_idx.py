@@ -10,17 +10,12 @@ The folder has a folder for each label, my_digits/0/ to my_digits/9/, with its p
 import gzip
 from pathlib import Path
 
-from lecture10_vae.utils import command_line, own_digits
+from lecture10_vae.utils import command_line, mnist, own_digits
 from lecture10_vae.utils.command_line import UserError
 
 import numpy as np
 
 SUFFIXES = (".png", ".jpg", ".jpeg")
-
-
-def to_idx(array: np.ndarray) -> bytes:
-    """An array of unsigned bytes in the IDX format: a magic number, the shape, the bytes."""
-    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
 
 
 def main(folder: Path = Path("my_digits"), data_dir: Path = Path("data/mine"), seed: int = 0) -> None:
@@ -46,7 +41,7 @@ def main(folder: Path = Path("my_digits"), data_dir: Path = Path("data/mine"), s
     data_dir.mkdir(parents=True)
     for prefix, chosen in zip(("t10k", "train"), parts, strict=True):
         for name, array in (("images-idx3", pixels[chosen]), ("labels-idx1", labels[chosen])):
-            (data_dir / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(to_idx(array)))
+            (data_dir / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(mnist.to_idx(array)))
     print(f"{data_dir}: {len(parts[1]):,} pictures for training, {len(parts[0]):,} for testing. Train on them by, say,")
     print(f"vae.py --data-dir {data_dir} --batch-size {min(100, max(1, len(parts[1]) // 5))}")
 

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from lecture10_vae.beyond import cluster, local_cluster
+from lecture10_vae.utils import mnist
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import read_curves
 
@@ -51,8 +52,7 @@ def data_dir(small_mnist, tmp_path_factory):
     for prefix, part in (("train", "train"), ("t10k", "test")):
         pixels, labels = small_mnist[part].pixels, small_mnist[part].labels.astype(np.uint8)
         for name, array in ((f"{prefix}-images-idx3-ubyte", pixels), (f"{prefix}-labels-idx1-ubyte", labels)):
-            header = b"\0\0\x08" + bytes([array.ndim]) + np.array(array.shape, ">u4").tobytes()
-            (folder / name).write_bytes(header + array.tobytes())
+            (folder / name).write_bytes(mnist.to_idx(array))
     return folder
 
 

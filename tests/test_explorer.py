@@ -12,7 +12,7 @@ from lecture10_vae import bayesian_network, lower_bound, vae, variational_infere
 from lecture10_vae.studies import bound_on_grid, evidence, gaps, uncertainty
 from lecture10_vae.tf1 import tf, tfd
 from lecture10_vae.utils import mnist, own_digits, plotting
-from lectures.source import explorer, screenshots
+from lectures.source import explorer, modules, screenshots
 from lectures.source.screenshots import wait_until_still
 from tests.conftest import wait_until
 
@@ -366,7 +366,7 @@ def test_no_request_leaves_the_page(page):
 
 
 def test_every_text_is_there_in_both_languages_and_switched_as_a_whole(page):
-    for key, texts in explorer.read_words().items():
+    for key, texts in modules.read_words(explorer.PARTS).items():
         assert set(texts) == {"en", "zh"}, key
         assert set(re.findall(r"\{\w+\}", texts["en"])) == set(re.findall(r"\{\w+\}", texts["zh"])), key
     page.locator("[data-language=zh]").click()

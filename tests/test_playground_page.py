@@ -14,7 +14,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from lecture10_vae.utils import mnist
-from lectures.source import playground, screenshots
+from lectures.source import modules, playground, screenshots
 from tests.conftest import wait_until
 from tests.test_own_digits import photograph
 
@@ -420,7 +420,7 @@ def test_plain_javascript_trains_where_there_is_no_webassembly(open_page):
 
 
 def test_every_text_is_there_in_both_languages_and_nothing_is_fetched(open_page):
-    words = playground.read_words()
+    words = modules.read_words(playground.PARTS)
     for key, texts in words.items():
         assert set(texts) == {"en", "zh"}, key
         assert set(re.findall(r"\{\w+\}", texts["en"])) == set(re.findall(r"\{\w+\}", texts["zh"])), key
@@ -453,7 +453,7 @@ def test_page_is_made_of_the_scripts_as_they_are():
 
 
 def test_links_of_the_words_lead_somewhere():
-    for texts in playground.read_words().values():
+    for texts in modules.read_words(playground.PARTS).values():
         for text in texts.values():
             for page, anchor in re.findall(r"href='([^'#]+)#?([^']*)'", text):
                 content = (playground.TARGET.parent / page).read_text(encoding="utf-8")

@@ -146,6 +146,11 @@ def parse_idx(content: bytes) -> np.ndarray:
     return np.frombuffer(content, np.uint8, offset=header).reshape(shape.tolist())
 
 
+def to_idx(array: np.ndarray) -> bytes:
+    """An array of unsigned bytes in the IDX format, which `parse_idx` reads."""
+    return bytes([0, 0, 8, array.ndim]) + np.array(array.shape, ">u4").tobytes() + array.tobytes()
+
+
 class _Content(NamedTuple):
     array: np.ndarray
     is_mnist: bool

@@ -182,7 +182,8 @@ def make_slides(language: str, notes: dict[str, str]) -> list[dict]:
     pictures = [
         next(p for p in PICTURE.findall("\n".join(notes.values())) if f"/{g['picture']})" in p) for g in page.DECK
     ]
-    listed = ["\n".join(f"- {t}" for t in mistakes(notes["questions"], g["slides"])) or "-" for g in page.DECK]
+    wrong = [mistakes(notes["questions"], group["slides"]) for group in page.DECK]
+    listed = ["\n".join(f"- {title}" for title in titles) or "-" for titles in wrong]
     pieces = page.finish_formulas(page.to_html(BETWEEN.join(pictures + listed + steps))).split("<!-- next -->")
     names = {heading.number: heading for heading in page.headings(page.to_html(lecture)) if heading.number}
     return [
@@ -190,9 +191,7 @@ def make_slides(language: str, notes: dict[str, str]) -> list[dict]:
             "slides": group["slides"],
             "title": names[group["slides"]].short,
             "section": names[group["slides"]].name,  # in the notes' page
-            "pages": [
-                code_page(shown, len(mistakes(notes["questions"], group["slides"]))) for shown in group.get("code", [])
-            ],
+            "pages": [code_page(shown, len(wrong[i])) for shown in group.get("code", [])],
             "picture": pieces[i],
             "mistakes": re.findall(r"<li>(.+?)</li>", pieces[len(pictures) + i], flags=re.DOTALL),
             "steps": pieces[2 * len(pictures) + i] if steps[i] != "-" else "",  # of slides 7 and 9

@@ -8,11 +8,8 @@ of earlier epochs, which only draw pictures, are in half precision.
 """
 
 import base64
-import json
-import tomllib
 from pathlib import Path
 
-import jinja2
 import numpy as np
 
 from lecture10_vae import bayesian_network
@@ -91,11 +88,6 @@ def record(runs: Path) -> dict:
     }
 
 
-def read_words() -> dict[str, dict[str, str]]:
-    """The page's texts by key, each as {"en": ..., "zh": ...}."""
-    return tomllib.loads((PARTS / "words.toml").read_text(encoding="utf-8"))
-
-
 def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
     """Makes the page that lets one touch the trained models.
 
@@ -103,18 +95,8 @@ def main(runs: Path = Path("runs/lectures"), target: Path = TARGET) -> None:
         runs: the folder with the runs of vae.py and bayesian_network.py.
         target: the page's file.
     """
-    worker = modules.join(PARTS / "posterior_worker.js")
-    parts = {"words": read_words(), "recorded": record(runs), "worker": worker}
-    json_parts = {
-        name: json.dumps(part, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-        for name, part in parts.items()
-    }
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
-    style = (PARTS / "style.css").read_text(encoding="utf-8")
-    script = modules.join(PARTS / "main.js")
-    page = environment.get_template("page.html").render(style=style, script=script, **json_parts)
-    target.write_text(page, encoding="utf-8")
-    print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
+    recorded = {"recorded": record(runs), "worker": modules.join(PARTS / "posterior_worker.js")}
+    modules.write_page(target, PARTS, "main", [PARTS / "style.css"], recorded)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """All flags of all scripts in Chinese, for help.zh.md: names and defaults from each `main`, the rest by flags.toml.
 
-What a script prints itself, --help too, stays English. Nothing is imported, as the texts are made without TensorFlow.
+What a script prints itself, --help too, stays English. No script is imported, as the texts are made without TensorFlow.
 """
 
 import ast
@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import docstring_parser
 
+from lecture10_vae.utils import command_line
 from lectures.source.excerpts import HERE, REPOSITORY
 
 CHINESE = tomllib.loads((HERE / "flags.toml").read_text(encoding="utf-8"))  # by what the docstrings say
@@ -47,7 +48,7 @@ def read_script(path: Path) -> Script | None:
     docstring = docstring_parser.parse(ast.get_docstring(main))
     told = {parameter.arg_name: " ".join(parameter.description.split()) for parameter in docstring.params}
     flags = [
-        Flag(f"--{argument.arg.replace('_', '-')}", show(default), CHINESE[told[argument.arg]])
+        Flag(command_line.flag(argument.arg), show(default), CHINESE[told[argument.arg]])
         for argument, default in zip(main.args.args, main.args.defaults, strict=True)
     ]
     return Script(path.relative_to(REPOSITORY).as_posix(), CHINESE[docstring.short_description], flags)

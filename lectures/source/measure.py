@@ -11,6 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from lecture10_vae import classification, regression, vae
 from lecture10_vae.amortized_inference import load_vae
+from lecture10_vae.beyond.experiments.grey_pixels import pixel_entropies
 from lecture10_vae.beyond.experiments.over_seeds import mean_and_stddev, mean_and_stddev_of_each
 from lecture10_vae.studies import calibration, codes
 from lecture10_vae.studies.training import train, train_epochs
@@ -166,12 +167,6 @@ def with_four_times_the_divergence(epochs=15) -> dict[str, float]:
         train(session, optimize, mnist.load("train"), epochs, model.images)
         bound = vae.evaluate(session, model, mnist.load("test").images)
     return {f"{name}_nats": float(bound[name]) for name in ("reconstruction", "kl")}
-
-
-def pixel_entropies(images: np.ndarray) -> np.ndarray:
-    """For images [N, 28, 28], pixels taken for the probabilities of coins: their entropy, a sum, in nats: [N]."""
-    white, black = (np.clip(values.astype(np.float64), 1e-12, 1) for values in (images, 1 - images))
-    return -(white * np.log(white) + black * np.log(black)).sum(axis=(1, 2))
 
 
 def blur_of_samples(seeds: range = range(3), code_sizes: tuple[int, ...] = (2, 50), epochs: int = 5) -> dict:

@@ -1,10 +1,46 @@
-"""Joins a page's JavaScript modules into one script: a page that is opened from a file may not import."""
+"""Makes one file of a page's parts: page.html, words.toml, styles, JavaScript modules, and what is recorded for it.
+
+A page that is opened from a file may neither fetch nor import, so that its modules are joined into one script.
+"""
 
 import graphlib
+import json
 import re
+import tomllib
 from pathlib import Path
 
+import jinja2
+
 IMPORT = re.compile(r'^import (\{[^}]*\}|\* as \w+) from "(\./|\.\./)([\w/]+)\.js";', re.MULTILINE)
+
+
+def write_page(target: Path, parts: Path, entry: str, styles: list[Path], recorded: dict, **values: object) -> None:
+    """Writes a page, and says how large it is.
+
+    Args:
+        parts: the folder with page.html, words.toml and the modules.
+        entry: the module that imports all others.
+        styles: files of CSS, in their order.
+        recorded: what the scripts read as JSON, by name, besides the words.
+        values: what page.html has besides.
+    """
+    as_json = {name: to_json(part) for name, part in {"words": read_words(parts), **recorded}.items()}
+    style = "".join(path.read_text(encoding="utf-8") for path in styles)
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(parts), undefined=jinja2.StrictUndefined)
+    template = environment.get_template("page.html")
+    page = template.render(style=style, script=join(parts / f"{entry}.js"), **as_json, **values)
+    target.write_text(page, encoding="utf-8")
+    print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
+
+
+def read_words(parts: Path) -> dict[str, dict[str, str]]:
+    """A page's texts by key, each as {"en": ..., "zh": ...}."""
+    return tomllib.loads((parts / "words.toml").read_text(encoding="utf-8"))
+
+
+def to_json(part: object) -> str:
+    """JSON for a page, with no end of a script in it."""
+    return json.dumps(part, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
 
 
 def join(entry: Path) -> str:

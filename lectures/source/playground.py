@@ -8,15 +8,11 @@ The code is the scripts' own, from their first function to the end of build_grap
 
 import ast
 import base64
-import json
 import re
 import subprocess
-import tomllib
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-
-import jinja2
 
 from lecture10_vae.utils import command_line, mnist
 from lectures.source import modules
@@ -41,6 +37,14 @@ COMPILE += ["-Wl,--export=__heap_base", "-Wl,--strip-all"]
 Edit = list[tuple[str, str]]  # what is replaced in the code, and by what
 ELBO = '    elbo = tf.subtract(reconstruction, kl, "elbo")  # [N], nats\n'
 STEP = "minimize(-tf.reduce_mean(elbo))"
+LOGIT = "logit = tf.matmul(images, posterior.sample()) + bias  # no relu: ten negative logits have no gradient"
+KL = "tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size  # []; a mean has 76.5 times the weight"
+RELU = (LOGIT, "logit = tf.nn.relu(tf.matmul(images, posterior.sample()) + bias)  # as on slide 28")
+MEAN = (KL, "tf.reduce_mean(tfd.kl_divergence(posterior, prior))  # as on slide 29")
+WIDE = (
+    'tf.get_variable("stddev", [images.shape[1], num_classes], initializer=small)',
+    'tf.get_variable("stddev", [images.shape[1], num_classes])',
+)
 
 
 @dataclass
@@ -113,6 +117,7 @@ kl = tfd.kl_divergence(dist, other)
 """,
         "log_ratio",
         {"other-at-one": [("tf.zeros_like(mean), tf.ones_like", "tf.ones_like(mean), tf.ones_like")]},
+        limit=1_000,
     ),
     "slides-17-18": Program(
         "regression",
@@ -205,18 +210,10 @@ bound = log_prob - kl
 weight_mean, weight_stddev = posterior.mean(), posterior.stddev()
 """,
         "accuracy",
+        {"relu": [RELU], "mean-of-kl": [MEAN], "as-printed": [RELU, MEAN, WIDE]},
+        limit=900_000,
     ),
 }
-LOGIT = "logit = tf.matmul(images, posterior.sample()) + bias  # no relu: ten negative logits have no gradient"
-KL = "tf.reduce_sum(tfd.kl_divergence(posterior, prior)) / train_size  # []; a mean has 76.5 times the weight"
-RELU = (LOGIT, "logit = tf.nn.relu(tf.matmul(images, posterior.sample()) + bias)  # as on slide 28")
-MEAN = (KL, "tf.reduce_mean(tfd.kl_divergence(posterior, prior))  # as on slide 29")
-WIDE = (
-    'tf.get_variable("stddev", [images.shape[1], num_classes], initializer=small)',
-    'tf.get_variable("stddev", [images.shape[1], num_classes])',
-)
-PROGRAMS["slides-13-16"].limit, PROGRAMS["slides-27-29"].limit = 1_000, 900_000
-PROGRAMS["slides-27-29"].edits = {"relu": [RELU], "mean-of-kl": [MEAN], "as-printed": [RELU, MEAN, WIDE]}
 
 
 def compile_kernels(target: Path) -> None:
@@ -247,39 +244,20 @@ def pack(data: mnist.Dataset) -> dict[str, str]:
     return {name: base64.b64encode(zlib.compress(part, 9)).decode("ascii") for name, part in parts.items()}
 
 
-def read_words() -> dict[str, dict[str, str]]:
-    """The page's texts by key, each as {"en": ..., "zh": ...}."""
-    return tomllib.loads((PARTS / "words.toml").read_text(encoding="utf-8"))
-
-
-def as_json(part: object) -> str:
-    """A part of the page, with no end of a script in it."""
-    return json.dumps(part, ensure_ascii=False, separators=(",", ":")).replace("</", "<\\/")
-
-
 def main(target: Path = TARGET) -> None:
     """Makes the page that trains the slides' code.
 
     Args:
         target: the page's file.
     """
-    parts = {
-        "words": read_words(),
+    recorded = {
         "programs": {name: describe(program) for name, program in PROGRAMS.items()},
         "data": {"train": pack(mnist.load("train").first(TRAIN)), "test": pack(mnist.load("test").first(TEST))},
         "kernels": base64.b64encode((PARTS / "kernels.wasm").read_bytes()).decode("ascii"),
         "worker": modules.join(PARTS / "worker.js"),
     }
-    style = "".join((folder / "style.css").read_text(encoding="utf-8") for folder in (HERE / "explorer", PARTS))
-    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(PARTS), undefined=jinja2.StrictUndefined)
-    page = environment.get_template("page.html").render(
-        style=style,
-        script=modules.join(PARTS / "page_main.js"),
-        names=list(PROGRAMS),
-        **{name: as_json(part) for name, part in parts.items()},
-    )
-    target.write_text(page, encoding="utf-8")
-    print(f"{target}, {target.stat().st_size / 1e6:.2f} MB")
+    styles = [HERE / "explorer" / "style.css", PARTS / "style.css"]
+    modules.write_page(target, PARTS, "page_main", styles, recorded, names=list(PROGRAMS))
 
 
 if __name__ == "__main__":
