@@ -1,23 +1,24 @@
 """What a script beside this file finds when it imports `lecture10_vae`: the package, if Python has TensorFlow.
 
 `python lecture10_vae/vae.py` looks for modules in the script's own folder first. So here a Python without TensorFlow,
-which is not the environment's, can be told in one line.
+which is not the environment's, can be told in one line. lectures/exercises has the same, by this one.
 """
 
 import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-__path__ = [str(Path(__file__).resolve().parent)]
+HERE = Path(__file__).resolve().parent
+__path__ = [str(HERE)]
 
 if not all(map(find_spec, ("tensorflow", "tensorflow_probability", "tf_keras"))):
-    script = Path(sys.argv[0])
-    places = [script.resolve().parents[1] / ".venv" / place for place in ("bin/python", r"Scripts/python.exe")]
+    script = Path(sys.modules["__main__"].__file__)
+    places = [HERE.parent / ".venv" / place for place in ("bin/python", r"Scripts/python.exe")]
     have = [place for place in places if place.exists()]
     if have:
         sys.exit(f"This Python ({sys.executable}) has no TensorFlow; the environment's has: {have[0]} {script}")
     sys.exit(
         f"This Python ({sys.executable}) has no TensorFlow. Make the environment first, in the repository's folder: "
         "make vae; or, without make, python -m venv .venv and .venv/bin/python -m pip install -r requirements.txt "
-        r"(Windows: .venv\Scripts\python), then .venv/bin/python lecture10_vae/vae.py."
+        rf"(Windows: .venv\Scripts\python), then .venv/bin/python {script}."
     )

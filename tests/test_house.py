@@ -13,6 +13,7 @@ PACKAGE = REPOSITORY / "lecture10_vae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 NO_SCRIPTS = {PACKAGE / f"{name}.py" for name in ("tf1", "each_batch", "lecture10_vae")}
 SCRIPTS = sorted({*PACKAGE.glob("[!_]*.py")} - NO_SCRIPTS)
+EXERCISE = REPOSITORY / "lectures" / "exercises" / "vae.py"
 
 # Each may import itself, and those before it
 LAYERS = ["tf1", "each_batch", "utils", "studies", "pictures", "scripts", "beyond", "outside"]
@@ -42,14 +43,14 @@ def layer(name):
     return parts[0] if parts and parts[0] in LAYERS else "scripts"
 
 
-@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: path.stem)
+@pytest.mark.parametrize("script", [*SCRIPTS, EXERCISE], ids=lambda path: f"{path.parent.name}/{path.stem}")
 def test_python_without_tensorflow_is_told_in_one_line_which_one_to_take(script, tmp_path):
     """-S keeps what is installed from Python, which so has neither TensorFlow nor NumPy nor this package."""
-    there = tmp_path / "lecture10_vae"
-    there.mkdir()
-    for path in (script, PACKAGE / "lecture10_vae.py"):
+    for path in {script, script.parent / "lecture10_vae.py", PACKAGE / "lecture10_vae.py"}:
+        there = tmp_path / path.relative_to(REPOSITORY)
+        there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(path, there)
-    command = [sys.executable, "-S", "-E", str(there / script.name)]
+    command = [sys.executable, "-S", "-E", str(tmp_path / script.relative_to(REPOSITORY))]
     for python in (None, tmp_path / ".venv" / "bin" / "python"):  # without an environment, and with one
         if python:
             python.parent.mkdir(parents=True)
