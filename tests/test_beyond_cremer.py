@@ -40,6 +40,7 @@ def linear():
     images = rng.normal(size=[8, 5]) @ weights + NOISE * rng.normal(size=[8, 12])
     exact = multivariate_normal(np.zeros(12), weights.T @ weights + NOISE**2 * np.eye(12)).logpdf(images)
     with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(0)
         yield session, linear_model(weights), images.astype(np.float32), exact
 
 
