@@ -208,7 +208,7 @@ def test_dropout_leaves_out_its_share_and_predicts_with_all_units(small_mnist):
 @pytest.mark.slow
 def test_main_writes_results_and_pictures_and_goes_on_where_it_was_stopped(on_small_mnist, tmp_path, monkeypatch):
     variants, vary, log = bayes_by_backprop.VARIANTS, bayes_by_backprop.vary, Run.log
-    some = {name: variants[name] for name in ("dropout", "gaussian", "mixture", "gaussian_adam")}
+    some = {name: variants[name] for name in ("dropout", "gaussian", "mixture", "gaussian_adam", "gaussian_1")}
     some["short_flipout"] = variants["short_flipout"] | {"epochs": 2, "plain": False}  # with XLA, the others without
     monkeypatch.setattr(bayes_by_backprop, "VARIANTS", some)
     monkeypatch.setattr(bayes_by_backprop, "vary", lambda *given: vary(*given, draws=3))
@@ -224,16 +224,45 @@ def test_main_writes_results_and_pictures_and_goes_on_where_it_was_stopped(on_sm
         with pytest.raises(KeyboardInterrupt):
             bayes_by_backprop.main(**flags)
     results = bayes_by_backprop.main(**flags)
-    assert results == json.loads((tmp_path / "results.json").read_text())
-    assert [epoch for epoch, _ in read_curves(tmp_path / "gaussian" / "test")["log_prob"]] == [0, 1, 2, 3]
-    assert list(results["variants"]) == list(some)
-    for numbers in results["variants"].values():
+    assert list(results) == list(some)
+    for name, numbers in results.items():
+        assert numbers == json.loads((tmp_path / name / "results.json").read_text())
         assert 5 < numbers["test_error_percent"] < 80
-    gaussian = results["variants"]["gaussian"]
+    assert [epoch for epoch, _ in read_curves(tmp_path / "gaussian" / "test")["log_prob"]] == [0, 1, 2, 3]
+    gaussian = results["gaussian"]
     assert gaussian["train_elbo_nats"] == pytest.approx(gaussian["train_log_prob_nats"] - gaussian["kl_nats"], rel=1e-5)
     assert (gaussian["initial_stddev"], gaussian["epochs"], gaussian["seed"], gaussian["draws"]) == (0.02, 3, 0, 3)
-    assert results["pruning"]["gaussian"]["by_mean"][0] == gaussian["test_error_percent_mean_weights"]
-    assert set(results["gradients"]) == {"trained", "untrained"}
+    assert results["gaussian_1"]["seed"] == 1
+    assert results["gaussian_1"]["train_elbo_nats"] != gaussian["train_elbo_nats"]
+    assert gaussian["pruning"]["by_mean"][0] == gaussian["test_error_percent_mean_weights"]
+    assert set(gaussian["gradients"]) == {"trained", "untrained"}
     for name in ("epochs", "gradients", "pruning"):
         assert imread(tmp_path / "pictures" / f"{name}.png").std() > 0.05
     assert bayes_by_backprop.main(**flags) == results  # trains nothing
+
+
+def test_the_grid_has_nine_mixtures_in_which_any_two_numbers_have_each_pair_of_values_once():
+    names = ("wide_share", "wide_stddev", "narrow_stddev")
+    points = np.array([[own[name] for name in names] for own in bayes_by_backprop.GRID.values()])
+    assert len(points) == 9
+    for two in ((0, 1), (0, 2), (1, 2)):
+        assert len(np.unique(points[:, two], axis=0)) == 9
+    np.testing.assert_allclose(np.unique(points[:, 0]), [1 / 4, 1 / 2, 3 / 4])
+    np.testing.assert_allclose(sorted({*-np.log(points[:, 1:]).ravel()}), [0, 1, 2, 6, 7, 8], atol=1e-9)
+
+
+@pytest.mark.slow
+def test_the_grid_tests_on_images_that_are_held_out(on_small_mnist, tmp_path, monkeypatch):
+    some = dict(list(bayes_by_backprop.GRID.items())[:2])
+    monkeypatch.setattr(bayes_by_backprop, "GRID", some)
+    held_out = []
+    monkeypatch.setattr(mnist.Dataset, "hold_out", lambda data: held_out.append(data) or (data, data.first(50)))
+    flags = {"epochs": 1, "hidden_size": HIDDEN, "draws": 2, "batch_size": 100, "plain": True, "logdir": tmp_path}
+    results = bayes_by_backprop.main(grid=True, **flags)
+    assert list(results) == list(some)
+    assert len(held_out) == 1
+    for name, own in some.items():
+        assert {key: results[name][key] for key in own} == own
+        assert results[name]["held_out"]
+        assert results[name]["test_error_percent"] % 1 == 0  # of 50 images: steps of 2 %, averaged over draws
+    assert results[name]["train_elbo_nats"] != results[next(iter(some))]["train_elbo_nats"]

@@ -5,6 +5,7 @@ They train for hours, and not all on one day: a run that is not there keeps what
 
 import json
 import shutil
+from fnmatch import fnmatch
 from pathlib import Path
 
 PAPERS = Path(__file__).with_name("papers.json")
@@ -22,17 +23,42 @@ PICTURES = {  # what the notes show, by its name there
 }
 
 
+USED = (  # by the texts: runs by their folder
+    *(f"paper_iwae/{name}" for name in ("k1", "k5", "k5_more", "k5_last", "k50", "vae5", "vae50", "schedule", "quick")),
+    *("paper_iwae_equal/*", "paper_cremer", "paper_cremer_train", "paper_aevb", "paper_beta"),
+    *("paper_bbb/*", "paper_bbb_grid/*"),
+)
+CURVES = (  # of these, what a picture shows by epoch
+    *("paper_iwae/k1", "paper_bbb/sgd", "paper_bbb/dropout", "paper_bbb/gaussian", "paper_bbb/mixture"),
+    "paper_bbb/short_*",
+)
+
+
 def record(runs: Path = Path("runs")) -> dict[str, dict]:
-    """For each finished run in runs/paper_*, by its path there: its results, and the epochs that were measured."""
+    """For each finished run in runs/paper_* that is used, by its path there: results, and epochs that were measured."""
     from lectures.source.measure import history  # here, since rendering needs no TensorFlow
 
     recorded = {}
     for path in sorted(runs.glob("paper_*/**/results.json")):
         results = json.loads(path.read_text(encoding="utf-8"))
-        if curve := [epoch for epoch in history(path.parent) if "test" in epoch]:
-            results["curve"] = curve
-        recorded[path.parent.relative_to(runs).as_posix()] = results
-    return recorded
+        curve = [epoch for epoch in history(path.parent) if "test" in epoch]
+        recorded[path.parent.relative_to(runs).as_posix()] = results | ({"curve": curve} if curve else {})
+    return keep(recorded)
+
+
+def keep(recorded: dict[str, dict]) -> dict[str, dict]:
+    """What the texts need: no other run, a curve for its picture alone, and no path of this machine."""
+    kept = {}
+    for name, results in recorded.items():
+        dropped = {"data_dir"} if matches(name, CURVES) else {"data_dir", "curve"}
+        if matches(name, USED):
+            kept[name] = {key: value for key, value in results.items() if key not in dropped}
+    return kept
+
+
+def matches(name: str, patterns: tuple[str, ...]) -> bool:
+    """Whether a run is one of these."""
+    return any(fnmatch(name, pattern) for pattern in patterns)
 
 
 def read() -> dict[str, dict]:
@@ -48,5 +74,5 @@ def copy_pictures(runs: Path = Path("runs")) -> None:
 
 
 if __name__ == "__main__":
-    PAPERS.write_text(json.dumps(read() | record(), indent=1) + "\n", encoding="utf-8")
+    PAPERS.write_text(json.dumps(keep(read()) | record(), indent=1) + "\n", encoding="utf-8")
     copy_pictures()
