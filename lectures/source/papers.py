@@ -4,7 +4,9 @@ They train for hours, and not all on one day: a run that is not there keeps what
 """
 
 import json
+import re
 import shutil
+import statistics
 from fnmatch import fnmatch
 from pathlib import Path
 
@@ -61,9 +63,36 @@ def matches(name: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatch(name, pattern) for pattern in patterns)
 
 
-def read() -> dict[str, dict]:
+def load() -> dict[str, dict]:
     """What is recorded."""
     return json.loads(PAPERS.read_text(encoding="utf-8"))
+
+
+def read() -> dict[str, dict]:
+    """What the texts are told: what is recorded, and by "over_seeds" what several runs came to that differ by seed."""
+    recorded = load()
+    return recorded | {"over_seeds": over_seeds(recorded)}
+
+
+def over_seeds(recorded: dict[str, dict]) -> dict[str, dict]:
+    """Of runs "k1_0" and "k1_1", or "k1" and "k1_1", by "k1": each number's mean and stddev, and how many they are.
+
+    Where there is one run, the stddev is None.
+    """
+    groups = {}
+    for name, results in recorded.items():
+        groups.setdefault(re.sub(r"_\d$", "", name), []).append(results)
+    return {name: average(runs) for name, runs in groups.items()}
+
+
+def average(runs: list[dict]) -> dict[str, object]:
+    """Each number that all runs have, mean and stddev, and the `seeds`, how many they are."""
+    numbers = [key for key, value in runs[0].items() if type(value) in (int, float) and all(key in run for run in runs)]
+    values = {key: [run[key] for run in runs] for key in numbers}
+    stddev = statistics.stdev if len(runs) > 1 else lambda _: None
+    return {key: {"mean": statistics.mean(some), "stddev": stddev(some)} for key, some in values.items()} | {
+        "seeds": len(runs)
+    }
 
 
 def copy_pictures(runs: Path = Path("runs")) -> None:
@@ -74,5 +103,5 @@ def copy_pictures(runs: Path = Path("runs")) -> None:
 
 
 if __name__ == "__main__":
-    PAPERS.write_text(json.dumps(keep(read()) | record(), indent=1) + "\n", encoding="utf-8")
+    PAPERS.write_text(json.dumps(keep(load()) | record(), indent=1) + "\n", encoding="utf-8")
     copy_pictures()
