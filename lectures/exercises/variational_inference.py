@@ -35,7 +35,7 @@ def won_by_a_hundred_steps() -> float:
 def more_lost_on_test_images() -> float:
     """Exercise 3: How much more has an encoder that saw few images lost on test images than on those?
 
-    练习 3：训练图像很少时，编码器在测试图像上的损失比在那些图像上多多少？
+    练习 3：训练图像很少时，编码器在测试图像上失去的，比在那些图像上多多少奈特？
     """
     raise NotImplementedError
 
