@@ -32,20 +32,32 @@ lecture: $(SCRIPTS)
 
 # Past the slides: what papers report, trained anew. Hours; rerun the command to resume.
 
-# Burda et al. 2016, table 1
+# Burda et al. 2016: table 1, each model anew for as many epochs, those of few codes with two seeds, and one on the
+# paper's own schedule; then table 2, a trained VAE that goes on with more codes
+paper-iwae: IWAE := $(BIN)/python lecture10_vae/beyond/iwae.py
 paper-iwae: $(VENV)/ready
-	$(BIN)/python lecture10_vae/beyond/iwae.py --logdir runs/paper_iwae/k1
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k1 --epochs 250 --logdir runs/paper_iwae/k5
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k5 --epochs 300 --logdir runs/paper_iwae/k5_more
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --start-from runs/paper_iwae/k5_more --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/k5_last
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --start-from runs/paper_iwae/k5_last --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/k50
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 5 --objective vae --start-from runs/paper_iwae/k1 --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/vae5
-	$(BIN)/python lecture10_vae/beyond/iwae.py --samples 50 --objective vae --start-from runs/paper_iwae/vae5 --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/vae50
-	$(BIN)/python lecture10_vae/beyond/iwae.py --schedule paper --batch-size 20 --epochs 3280 --logdir runs/paper_iwae/schedule
+	$(IWAE) --epochs 240 --logdir runs/paper_iwae_equal/k1_0
+	$(IWAE) --epochs 240 --samples 5 --logdir runs/paper_iwae_equal/k5_0
+	$(IWAE) --epochs 240 --samples 5 --objective vae --logdir runs/paper_iwae_equal/vae5_0
+	$(IWAE) --epochs 240 --seed 1 --logdir runs/paper_iwae_equal/k1_1
+	$(IWAE) --epochs 240 --samples 5 --seed 1 --logdir runs/paper_iwae_equal/k5_1
+	$(IWAE) --epochs 240 --samples 5 --objective vae --seed 1 --logdir runs/paper_iwae_equal/vae5_1
+	$(IWAE) --epochs 240 --samples 50 --logdir runs/paper_iwae_equal/k50_0
+	$(IWAE) --epochs 240 --samples 50 --objective dreg --logdir runs/paper_iwae_equal/dreg50_0
+	$(IWAE) --epochs 240 --samples 50 --objective vae --logdir runs/paper_iwae_equal/vae50_0
+	$(IWAE) --schedule paper --batch-size 20 --epochs 3280 --logdir runs/paper_iwae/schedule
+	$(IWAE) --logdir runs/paper_iwae/k1
+	$(IWAE) --samples 5 --start-from runs/paper_iwae/k1 --epochs 250 --logdir runs/paper_iwae/k5
+	$(IWAE) --samples 5 --start-from runs/paper_iwae/k5 --epochs 300 --logdir runs/paper_iwae/k5_more
+	$(IWAE) --samples 5 --start-from runs/paper_iwae/k5_more --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/k5_last
+	$(IWAE) --samples 50 --start-from runs/paper_iwae/k5_last --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/k50
+	$(IWAE) --samples 5 --objective vae --start-from runs/paper_iwae/k1 --epochs 80 --learning-rate 3e-4 --logdir runs/paper_iwae/vae5
+	$(IWAE) --samples 50 --objective vae --start-from runs/paper_iwae/vae5 --epochs 60 --learning-rate 3e-4 --logdir runs/paper_iwae/vae50
 
-# Cremer et al. 2018, table 2, on the first of those models
+# Cremer et al. 2018, table 2, on the first of those models: on test images, and on training images as they do
 paper-cremer: $(VENV)/ready
 	$(BIN)/python lecture10_vae/beyond/cremer.py
+	$(BIN)/python lecture10_vae/beyond/cremer.py --part train --first 1000 --logdir runs/paper_cremer_train
 
 # Kingma and Welling 2014, figure 2
 paper-aevb: $(VENV)/ready
@@ -57,6 +69,7 @@ paper-beta: $(VENV)/ready
 
 # Blundell et al. 2015, tables 1 and 2
 paper-bbb: $(VENV)/ready
+	$(BIN)/python lecture10_vae/beyond/bayes_by_backprop.py --grid --epochs 12 --logdir runs/paper_bbb_grid
 	$(BIN)/python lecture10_vae/beyond/bayes_by_backprop.py
 
 # A parameter server and two processes that train, on this machine, for two minutes

@@ -130,7 +130,7 @@ def test_gaps_add_up_and_errors_are_of_the_mean():
 @pytest.mark.slow
 def test_short_form_measures_the_model_that_was_trained(tmp_path, on_small_mnist):
     k1, out = tmp_path / "k1", tmp_path / "out"
-    flags = {"run": k1, "logdir": out, "test_images": 20, "prior_images": 20, "steps": 100, "importance_samples": 500}
+    flags = {"run": k1, "logdir": out, "first": 20, "prior_images": 20, "steps": 100, "importance_samples": 500}
     flags |= {"chains": 4, "distributions": 10, "prior_distributions": 40}
     with pytest.raises(UserError, match="holds no trained model"):
         cremer.main(**flags)
@@ -147,3 +147,12 @@ def test_short_form_measures_the_model_that_was_trained(tmp_path, on_small_mnist
     assert 1 < numbers["approximation_gap_nats"] < 9  # after so little training both are large
     assert 1 < numbers["amortization_gap_nats"] < 9
     assert -1 < numbers["annealed_over_from_prior_nats"] < 3
+    few = {"first": 5, "prior_images": 2, "steps": 2, "importance_samples": 20, "prior_distributions": 3}
+    of_train = cremer.main(**flags | few | {"part": "train", "logdir": tmp_path / "train"})
+    images = mnist.binarize(mnist.load("train").first(5).pixels, iwae.BINARIZATION)
+    with tf.Graph().as_default(), tf.Session() as session:
+        model = iwae.build_graph()
+        restore(session, k1)
+        bounds = [session.run(model.elbo, {model.images: images}).mean() for _ in range(100)]
+    assert np.mean(bounds) == pytest.approx(of_train["encoder_elbo_nats"], abs=3)
+    assert (of_train["part"], of_train["images"]) == ("train", 5)

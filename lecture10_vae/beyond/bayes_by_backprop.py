@@ -11,9 +11,9 @@ or each image has one of its own: by the sums that it makes ("local": Kingma, Sa
 
 The first chooses the mixture, on the last 10,000 training images; the second trains table 1's rows, with three seeds.
 
-The Gaussian's stddevs were chosen on the same images, with seed 0: after 12 epochs of SGD, a prior of stddev 0.3 came to
-an error of 2.05 % with an initial stddev of 0.02, and to 2.23 % with 0.05. Nothing else was chosen: the share of units
-left out is 0.5, and the rate is the largest of the paper's.
+The Gaussian's stddevs were chosen on the same images, with seed 0: after 12 epochs of SGD, a prior of stddev 0.3 came
+to an error of 2.05 % with an initial stddev of 0.02, and to 2.23 % with 0.05. Nothing else was chosen: the share of
+units left out is 0.5, and the rate is the largest of the paper's.
 """
 
 import itertools

@@ -156,9 +156,7 @@ def draw_gaps(numbers: dict):
             axes.text(left + width / 2, 0, f"{width:.2f} ± {error:.2f}", ha="center", va="center", bbox=box)
             left += width
         axes.set(xlabel="nats per image", yticks=[], ylim=(-0.6, 1.2))
-        axes.set_title(
-            f"How far the encoder's bound is below ln P(x), {numbers['images']:,} test images (± standard error)"
-        )
+        axes.set_title(f"How far the encoder's bound is below ln P(x), {numbers['images']:,} images (± standard error)")
         axes.legend(loc="upper center")
     return picture
 

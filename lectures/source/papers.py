@@ -87,12 +87,13 @@ def over_seeds(recorded: dict[str, dict]) -> dict[str, dict]:
 
 def average(runs: list[dict]) -> dict[str, object]:
     """Each number that all runs have, mean and stddev, and the `seeds`, how many they are."""
-    numbers = [key for key, value in runs[0].items() if type(value) in (int, float) and all(key in run for run in runs)]
-    values = {key: [run[key] for run in runs] for key in numbers}
-    stddev = statistics.stdev if len(runs) > 1 else lambda _: None
-    return {key: {"mean": statistics.mean(some), "stddev": stddev(some)} for key, some in values.items()} | {
-        "seeds": len(runs)
-    }
+    numbers = {"seeds": len(runs)}
+    for key, value in runs[0].items():
+        if type(value) in (int, float) and all(key in run for run in runs):
+            values = [run[key] for run in runs]
+            stddev = statistics.stdev(values) if len(values) > 1 else None
+            numbers[key] = {"mean": statistics.mean(values), "stddev": stddev}
+    return numbers
 
 
 def copy_pictures(runs: Path = Path("runs")) -> None:
