@@ -13,7 +13,7 @@ from lecture10_vae.tf1 import tf
 from lecture10_vae.utils.command_line import UserError
 from lecture10_vae.utils.run import read_curves
 
-IMAGES = 100
+IMAGES = 50
 
 
 @pytest.fixture(scope="module")
