@@ -11,6 +11,9 @@ replication), read the variables, and send their gradients, without waiting for 
 The chief trains like a worker; it alone evaluates, and keeps the run. Kill any process and start it again: without a
 worker the others go on at once; without a parameter server, or the chief, from the newest epoch when it is back. Chief
 and workers end by themselves, parameter servers by Ctrl-C. local_cluster.py starts a cluster on this machine.
+
+Not through tf.train.MonitoredTrainingSession: when a parameter server is back, it goes on from its own checkpoint
+without telling the chief, whose epochs would be others than the weights'; and see iwae.py.
 """
 
 import json

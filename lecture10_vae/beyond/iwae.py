@@ -10,6 +10,9 @@ the logarithm, makes it tighter; it tends to ln P(x) as k grows without end (equ
 
 With k = 1 ln P(x) comes to -86.6 nats (seed 0; the paper: -86.76), in 40 minutes on two cores. Rerun the command to
 resume. cluster.py trains the same model by several processes.
+
+Not through tf.train.MonitoredTrainingSession: it saves after so many steps or seconds, and once more as it closes, so
+that a resumed run's curves would have epochs twice. Run saves when a whole epoch's numbers are written.
 """
 
 from functools import partial

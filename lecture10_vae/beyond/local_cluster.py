@@ -5,6 +5,7 @@ make cluster                                                          # two minu
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -28,7 +29,7 @@ def main(
     logdir: Path = Path("runs/cluster"),
     data_dir: Path = mnist.DATA_DIR,
 ) -> None:
-    """Trains in a cluster of processes on this machine, which all end by themselves; Ctrl-C ends them, too.
+    """Trains in a cluster of processes on this machine, which all end by themselves, or with this one if it is ended.
 
     Args:
         workers: how many processes train, the chief included.
@@ -46,8 +47,10 @@ def main(
         for job, index in (("ps", 0), *(("worker", index) for index in range(workers - 1)), ("chief", 0)):
             config = {"cluster": cluster, "task": {"type": job, "index": index}}
             environment = os.environ | {"TF_CONFIG": json.dumps(config)}
-            command = [sys.executable, SCRIPT, *flags]  # in a session of its own: Ctrl-C is for this process alone
-            processes.append(subprocess.Popen(command, env=environment, start_new_session=True))
+            command = [sys.executable, SCRIPT, *flags]
+            # In a session of its own: Ctrl-C is for this process alone
+            options = {"start_new_session": True, "preexec_fn": end_with_parent if sys.platform == "linux" else None}
+            processes.append(subprocess.Popen(command, env=environment, **options))
         if processes[-1].wait() != 0:
             raise UserError("The chief has failed, as it says above: the rest of the cluster ends, too.")
         for worker in processes[1:-1]:
@@ -58,6 +61,11 @@ def main(
             process.terminate()
         for process in processes:
             process.wait()
+
+
+def end_with_parent() -> None:
+    """Asks Linux to end this process when its parent has ended, were it by kill -9, which no parent can answer."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG of <sys/prctl.h>
 
 
 def addresses(workers: int) -> dict[str, list[str]]:
