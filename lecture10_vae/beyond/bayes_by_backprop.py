@@ -316,7 +316,7 @@ def train_one(config: dict, train: mnist.Dataset, test: mnist.Dataset, folder: P
 
 
 def main(
-    epochs: int = 60,
+    epochs: int = 20,
     batch_size: int = 128,
     hidden_size: int = 400,
     learning_rate: float = 0.128,

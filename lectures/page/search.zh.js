@@ -1101,7 +1101,7 @@ const TEXTS = [
 ["help.zh.html", 162, "全部参数 > beyond/bayes_by_backprop.py", 1, "beyond/bayes_by_backprop.py"],
 ["help.zh.html", 163, "全部参数 > beyond/bayes_by_backprop.py", 0, "在 MNIST 上逐个训练 Blundell 等人表 1 的网络；再次运行就接着训练。"],
 ["help.zh.html", 164, "全部参数 > beyond/bayes_by_backprop.py", 0, "参数 默认 含义"],
-["help.zh.html", 165, "全部参数 > beyond/bayes_by_backprop.py", 0, "--epochs 60 表 1 每一行的训练轮数；较短的训练是 10 轮。"],
+["help.zh.html", 165, "全部参数 > beyond/bayes_by_backprop.py", 0, "--epochs 20 表 1 每一行的训练轮数；较短的训练是 10 轮。"],
 ["help.zh.html", 166, "全部参数 > beyond/bayes_by_backprop.py", 0, "--batch-size 128 小批量的图像数。"],
 ["help.zh.html", 167, "全部参数 > beyond/bayes_by_backprop.py", 0, "--hidden-size 400 两个隐藏层各有多少单元。"],
 ["help.zh.html", 168, "全部参数 > beyond/bayes_by_backprop.py", 0, "--learning-rate 0.128 不带动量的梯度下降的学习率，按小批量的平均计。"],
