@@ -12,13 +12,13 @@ HERE = Path(__file__).resolve().parent
 __path__ = [str(HERE)]
 
 if not all(map(find_spec, ("tensorflow", "tensorflow_probability", "tf_keras"))):
-    script = Path(sys.modules["__main__"].__file__)
+    script = sys.modules["__main__"].__file__
     places = [HERE.parent / ".venv" / place for place in ("bin/python", r"Scripts/python.exe")]
-    have = [place for place in places if place.exists()]
-    if have:
-        sys.exit(f"This Python ({sys.executable}) has no TensorFlow; the environment's has: {have[0]} {script}")
+    if have := [str(place) for place in places if place.exists()]:
+        command = " ".join([have[0], script, *sys.argv[1:]])
+        sys.exit(f"This Python ({sys.executable}) has no TensorFlow; the environment's has: {command}")
     sys.exit(
         f"This Python ({sys.executable}) has no TensorFlow. Make the environment first, in the repository's folder: "
-        "make vae; or, without make, python -m venv .venv and .venv/bin/python -m pip install -r requirements.txt "
-        rf"(Windows: .venv\Scripts\python), then .venv/bin/python {script}."
+        f"make vae; or, without make, {Path(sys.executable).name} -m venv .venv and .venv/bin/python -m pip install "
+        rf"-r requirements.txt (Windows: .venv\Scripts\python), then .venv/bin/python {script}."
     )

@@ -29,9 +29,8 @@ def main(folder: Path = Path("my_digits"), data_dir: Path = Path("data/mine"), s
     found = [path for label in range(10) for path in sorted((folder / str(label)).glob("*"))]
     found = [path for path in found if path.suffix.lower() in SUFFIXES]
     if len(found) < 12:
-        raise UserError(
-            f"{folder} has {len(found)} pictures in folders 0 to 9: put a dozen or more there, PNG or JPEG."
-        )
+        has = f"holds {len(found)} pictures" if folder.is_dir() else "is not there: it needs pictures"
+        raise UserError(f"{folder} {has} in folders 0 to 9: put a dozen or more there, PNG or JPEG.")
     if data_dir.exists():
         raise UserError(f"{data_dir} exists: choose another --data-dir.")
     pixels = np.concatenate([np.uint8(np.rint(255 * own_digits.read_digit(path))) for path in found])
@@ -43,7 +42,8 @@ def main(folder: Path = Path("my_digits"), data_dir: Path = Path("data/mine"), s
         for name, array in (("images-idx3", pixels[chosen]), ("labels-idx1", labels[chosen])):
             (data_dir / f"{prefix}-{name}-ubyte.gz").write_bytes(gzip.compress(mnist.to_idx(array)))
     print(f"{data_dir}: {len(parts[1]):,} pictures for training, {len(parts[0]):,} for testing. Train on them by, say,")
-    print(f"vae.py --data-dir {data_dir} --batch-size {min(100, max(1, len(parts[1]) // 5))}")
+    batch_size = min(100, max(1, len(parts[1]) // 5))
+    print(f".venv/bin/python lecture10_vae/vae.py --data-dir {data_dir} --batch-size {batch_size}")
 
 
 if __name__ == "__main__":

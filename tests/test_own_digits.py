@@ -70,7 +70,7 @@ def test_photographs_are_read_whatever_the_light_and_make_a_data_set(small_mnist
     own = {part: mnist.load(part, tmp_path / "mine") for part in ("train", "test")}
     assert [len(part) for part in own.values()] == [12, 2]
     assert sorted([*own["train"].labels, *own["test"].labels]) == sorted(data.labels)
-    for message, folder, data_dir in (("exists", "digits", "mine"), ("0 pictures", "nowhere", "new")):
+    for message, folder, data_dir in (("exists", "digits", "mine"), ("is not there", "nowhere", "new")):
         with pytest.raises(UserError, match=message):
             pictures_to_idx.main(tmp_path / folder, tmp_path / data_dir)
 

@@ -125,7 +125,8 @@ def restore(session: tf.Session, folder: Path | str, epoch: int | None = None) -
     path = tf.train.latest_checkpoint(str(folder)) if epoch is None else str(folder / f"weights-{epoch}")
     if path is None or not tf.train.checkpoint_exists(path):
         what = "no weights" if epoch is None else f"no weights of epoch {epoch}"
-        raise UserError(f"{folder} holds {what}: give the folder of a run that has some.")
+        what = f"holds {what}" if folder.exists() else "is not there"
+        raise UserError(f"{folder} {what}: give the folder of a run that has some.")
     saved = dict(tf.train.list_variables(path))
     with session.graph.as_default():
         for variable in tf.trainable_variables():

@@ -172,8 +172,8 @@ def check_files(files: list[Path], language: str) -> None:
     total = right + len(wrong)
     print(f"\n{right} of {total} right." if language == "en" else f"\n{total} 题中 {right} 题正确。")
     if wrong:
-        flag = wrong[0] if len(files) > 1 else wrong[0].partition(" ")[2]  # one file: the command names it already
-        print(f"A hint: the same command with {flag}" if language == "en" else f"提示：在同一命令后加上 {flag}")
+        command = f".venv/bin/python lectures/exercises/check.py {wrong[0]}"
+        print(f"A hint: {command}" if language == "en" else f"提示：{command}")
 
 
 def _file(text: str) -> Path:
@@ -197,7 +197,8 @@ def main(*own: str) -> None:
     if number := flags.hint or flags.show:
         answers = list(ANSWERS[flags.section.stem].values()) if flags.section else []
         if not 1 <= number <= len(answers):
-            parser.error("name a section and the number of one of its exercises: vae --hint 2")
+            has = f"{flags.section.stem} has exercises 1 to {len(answers)}" if flags.section else "name a section"
+            parser.error(f"{has}: vae --hint 2, say")
         answer = answers[number - 1]
         print(answer.hint[flags.lang] if flags.hint else show(answer, flags.lang))
     elif flags.students:
