@@ -19,9 +19,12 @@ SCRIPTS := lower_bound vae variational_inference amortized_inference distributio
 	bayesian_network
 EXPERIMENTS := evidence_by_epoch amortization information gradients mean_field learned_stddev two_layers doubt grey_pixels
 
-.PHONY: $(SCRIPTS) lecture lectures exercises experiments
+.PHONY: help $(SCRIPTS) lecture lectures exercises experiments
 .PHONY: paper-iwae paper-bbb paper-aevb paper-cremer paper-beta cluster
 .PHONY: notes notebooks jupyter test test-slow soak bench lock canary check format tensorboard screenshots anew
+
+help:
+	@echo "make vae trains the lecture's VAE, make test runs the tests; README.md has the other commands."
 
 # With flags: make vae ARGS="--epochs 5 --hidden-size 20"
 $(SCRIPTS): $(VENV)/ready

@@ -116,6 +116,7 @@ function show() {
   const how = program().view === "gaussians" ? "sampled" : run.rests ? "rests" : run.worker ? "trains" : "stopped";
   byId("status").textContent = last ? word(how, { seen: last.seen.toLocaleString() }) : error ? "" : word("building");
   byId("more").hidden = !run.rests;
+  byId("stop").disabled = ![state.edit, state.slide].some((one) => one?.worker && !one.rests);
   byId("curve-caption").textContent = word(`curve.${program().curve}`) + (state.edit ? word("curve.ghost") : "");
   const timed = last?.seen && last.speed !== undefined;
   const speed = timed && { kernels: last.kernels, speed: numberOf(10 * last.speed) };

@@ -25,8 +25,8 @@ export function showRun(own, slide, program, edited) {
   const beside = edited && program.view === "codes"; // the slide's own grid, and the curve by its side
   byId("ghost-box").hidden = !beside;
   byId("curve-box").className = beside ? "" : "wide";
+  if (!state.now) return; // what is there stays, pale
   curve.request();
-  if (!state.now) return;
   if (program.view === "codes") showCodes();
   if (program.view === "classes") (showAnswers(byId("answers"), state.now), confusion.request());
   if (program.view === "weights") showWeights();
