@@ -16,6 +16,7 @@ from lecture10_vae.utils import mnist
 from lecture10_vae.utils.run import Run, read_curves
 
 HIDDEN = 20
+MIXTURE = {"wide_share": 0.25, "wide_stddev": 0.8, "narrow_stddev": 0.0025}
 
 
 class Trained:
@@ -23,7 +24,7 @@ class Trained:
 
     def __init__(self, session, data, prior):
         self.session, self.data = session, data
-        self.model = model = bayes_by_backprop.build_graph(2_000, make_prior(prior), hidden_size=HIDDEN)
+        self.model = model = bayes_by_backprop.build_graph(2_000, make_prior(prior, **MIXTURE), hidden_size=HIDDEN)
         session.run(tf.global_variables_initializer())
         for batch in mnist.batches(data["train"], 20, seed=0):
             session.run(model.optimize, {model.images: batch.images, model.label: batch.labels})
@@ -94,7 +95,7 @@ def test_divergence_from_a_mixture_averages_to_its_integral():
     means, stddevs = [0.5, 0.0, 0.004, 0.02], [0.05, 0.0025, 0.003, 0.02]
 
     def integrand(w, mean, stddev):
-        prior = 0.5 * norm.pdf(w, 0, 1) + 0.5 * norm.pdf(w, 0, 0.0025)
+        prior = 0.25 * norm.pdf(w, 0, 0.8) + 0.75 * norm.pdf(w, 0, 0.0025)
         return norm.pdf(w, mean, stddev) * (norm.logpdf(w, mean, stddev) - np.log(prior))
 
     exact = 0
@@ -104,7 +105,7 @@ def test_divergence_from_a_mixture_averages_to_its_integral():
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(0)
         posterior = tfd.Normal(tf.constant(means), tf.constant(stddevs))
-        divergence = make_divergence(posterior, make_prior("mixture"), posterior.sample())
+        divergence = make_divergence(posterior, make_prior("mixture", **MIXTURE), posterior.sample())
         draws = [session.run(divergence) for _ in range(2_000)]
     assert np.mean(draws) == pytest.approx(exact, abs=4 * np.std(draws) / np.sqrt(2_000))
     assert 4 * np.std(draws) / np.sqrt(2_000) < 0.03 * exact
@@ -133,7 +134,7 @@ def test_bound_holds_one_nth_of_the_whole_divergence(trained):
     if isinstance(model.prior, tfd.Normal):
         whole = (np.log(0.3 / stddev) + (stddev**2 + mean**2) / (2 * 0.3**2) - 0.5).sum()
     else:
-        log_prior = np.log(0.5 * norm.pdf(drawn) + 0.5 * norm.pdf(drawn, 0, 0.0025))
+        log_prior = np.log(0.25 * norm.pdf(drawn, 0, 0.8) + 0.75 * norm.pdf(drawn, 0, 0.0025))
         whole = -(0.5 * np.log(2 * np.pi * np.e * stddev**2) + log_prior).sum()
     assert kl * 2_000 == pytest.approx(whole, rel=1e-4)
 
