@@ -162,6 +162,17 @@ function elementwise(f, slopes, kind) {
     return new Node(shape, inputs, { forward, backward, dtype: kind === "comparison" ? "bool" : dtypes[0] });
   };
 }
+/** As elementwise would make it; of its own, since a call for each number leaves garbage, and networks are made of it. */
+function relu(value) {
+  const input = lift(value);
+  const forward = (node) => {
+    for (let i = 0; i < node.size; i++) node.value[i] = input.value[i] > 0 ? input.value[i] : 0;
+  };
+  const backward = ({ slope }) => {
+    if (input.learns) for (let i = 0; i < input.size; i++) if (input.value[i] > 0) input.slope[i] += slope[i];
+  };
+  return new Node(input.shape, [input], { forward, backward, dtype: input.dtype });
+}
 const logistic = (x) => (x >= 0 ? 1 / (1 + Math.exp(-x)) : Math.exp(x) / (1 + Math.exp(x)));
 const flat = () => 0;
 /** Of two that are equal, the gradient goes to the first, as in TensorFlow. */
@@ -184,7 +195,7 @@ export const operations = {
   sqrt: elementwise(Math.sqrt, [(a, y) => 0.5 / y]),
   tanh: elementwise(Math.tanh, [(a, y) => 1 - y * y]),
   sigmoid: elementwise(logistic, [(a, y) => y * (1 - y)]),
-  relu: elementwise((a) => (a > 0 ? a : 0), [(a) => Number(a > 0)]),
+  relu,
   leaky_relu: elementwise((a) => (a > 0 ? a : 0.2 * a), [(a) => (a > 0 ? 1 : 0.2)]),
   elu: elementwise((a) => (a > 0 ? a : Math.expm1(a)), [(a, y) => (a > 0 ? 1 : y + 1)]),
   softplus: elementwise((a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))), [logistic]),
