@@ -225,11 +225,11 @@ def test_page_trains_when_it_opens_and_what_is_typed_trains_beside_it(vae_page):
     labels = page.locator("#numbers th[scope]").all_inner_texts()
     assert labels[0].startswith("what is trained")
     assert labels[1:] == ["elbo", "reconstruction, nats", "kl, nats"]  # each once
-    assert "grey" not in page.locator("#curve-caption").inner_text()
+    assert "dashed" not in page.locator("#curve-caption").inner_text()
     type_into(page, "reconstruction, kl,", "reconstruction, 0.5 * kl,")
     trained(page, 400, edited=True)
     page.locator("#ghost-grid").wait_for()
-    assert "grey" in page.locator("#curve-caption").inner_text()
+    assert "dashed" in page.locator("#curve-caption").inner_text()
     assert (
         page.locator("#changed .new").inner_text().strip()
         == '+ elbo = tf.subtract(reconstruction, 0.5 * kl, "elbo")  # [N], nats'
