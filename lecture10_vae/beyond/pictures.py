@@ -197,6 +197,7 @@ def draw_epochs(curves: dict[str, list[tuple[int, float]]]):
                     style = {"markerfacecolor": face, "markevery": max(1, len(epochs) // 10)}
                     axes.plot(epochs, errors, dash, color=color, label=label, **style)
             axes.set(xlabel="epoch")
+            axes.locator_params(axis="x", integer=True)
             axes.grid(alpha=0.3)
         left.set(title="Error of the mean weights", ylabel="% of test images", ylim=(1, 4))
         right.set(title="Gaussian prior, shorter runs", ylim=(1, 8))
