@@ -176,8 +176,11 @@ def test_two_models_of_two_runs_in_one_program(climbed, tmp_path):
 
 def test_weights_that_are_not_there_or_of_another_model_are_one_line(climbed, vae_run, tmp_path):
     (tmp_path / "a file").write_text("mine")
-    for folder, epoch in [(tmp_path, None), (tmp_path / "nowhere", 1), (tmp_path / "a file", None), (climbed, 7)]:
-        says = "holds no weights" if folder.exists() else "is not there"
+    none = "holds no weights"
+    for folder, epoch, says in [
+        *((tmp_path, None, none), (tmp_path / "a file", None, none)),
+        *((climbed, 7, f"{none} of epoch 7"), (tmp_path / "nowhere", 1, "is not there")),
+    ]:
         with pytest.raises(UserError, match=rf"^{re.escape(str(folder))} {says}.*$"):
             height_of(folder, epoch)
     for folder, size in [(climbed, 2), (vae_run.folder, 1)]:

@@ -113,7 +113,8 @@ def main(
     flags = dict(locals())
     if tf.train.latest_checkpoint(str(run)) is None:
         raise UserError(
-            f"{run} holds no trained model: .venv/bin/python lecture10_vae/beyond/iwae.py --logdir {run} makes one."
+            f"{run} holds no trained model: .venv/bin/python lecture10_vae/beyond/iwae.py --epochs 240 --logdir {run} "
+            "makes one."
         )
     images = mnist.binarize(mnist.load(part).first(first).pixels, iwae.BINARIZATION)
     with tf.Graph().as_default(), tf.Session() as session:
